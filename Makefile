@@ -1,0 +1,153 @@
+# Hotdesk's one Makefile. `make help` lists the targets; V=1 shows commands.
+#
+#   SAN=1       ASan + UBSan      SAN=thread  TSan      (each builds into a folder of its own)
+#   WERROR=1    warnings are errors (CI sets it)
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+SAN ?=
+WERROR ?= $(if $(CI),1,)
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+VERSION := 0.1
+PREFIX ?= /usr
+B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter thread,$(SAN)),/tsan)
+
+PKGS := glib-2.0 gio-2.0 gio-unix-2.0 pixman-1 json-glib-1.0 libcyaml xkbcommon slirp liburing libxxhash zlib \
+	libpng liblzma libzstd liblz4 libvncserver
+# Asked once and kept, since pkg-config for all of them takes a while.
+PKG_MK := build/pkg.mk
+NEEDS_PKGS := $(filter-out help deps clean fmt demo demo-clean test,$(or $(MAKECMDGOALS),all))
+ifneq ($(NEEDS_PKGS),)
+-include $(PKG_MK)
+endif
+
+CC ?= gcc
+WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wno-unused-parameter \
+	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
+SANFLAGS_1 := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANFLAGS_thread := -fsanitize=thread
+SANFLAGS := $(SANFLAGS_$(SAN))
+OPT ?= -O2
+CFLAGS ?= -g $(OPT)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHOTDESK_VERSION='"$(VERSION)"' \
+	-DHOTDESK_DATADIR='"$(PREFIX)/share/hotdesk"' \
+	-I. -MMD -MP -pthread -fstack-protector-strong -fno-omit-frame-pointer \
+	$(WARN) $(PKG_CFLAGS) $(CFLAGS) $(SANFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) $(SANFLAGS)
+
+# --- sources: one folder, one archive; main files are programs
+FOLDERS := util input display vmm profiles cli
+MAINS := vmm/main.c cli/main.c
+src_of = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+obj_of = $(patsubst %.c,$(B)/%.o,$(filter-out $(MAINS),$(call src_of,$(1))))
+$(foreach f,$(FOLDERS),$(eval $(f)_OBJ := $(call obj_of,$(f))))
+ARCHIVES := $(foreach f,$(FOLDERS),$(if $($(f)_OBJ),$(B)/lib$(f).a))
+
+PROGRAMS := $(if $(wildcard vmm/main.c),$(B)/hotdesk-vmm) $(if $(wildcard cli/main.c),$(B)/hotdesk)
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
+FAKE_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/fakes/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
+TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(TOOL_SRC))
+
+.PHONY: all
+all: $(PROGRAMS) ## build the programs
+
+$(PKG_MK): Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)pkg-config --exists --print-errors $(PKGS) || { \
+		echo "make: libraries are missing: run 'make deps' (as root)" >&2; exit 1; }
+	$(Q){ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PKGS))"; \
+		echo "PKG_LIBS := $$(pkg-config --libs $(PKGS)) -lm"; \
+		echo "CMOCKA_LIBS := $$(pkg-config --libs cmocka)"; \
+		echo "VNCCLIENT_LIBS := $$(pkg-config --libs libvncclient)"; } >$@
+
+$(B)/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+define archive_rule
+$(B)/lib$(1).a: $$($(1)_OBJ)
+	$$(Q)rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(if $($(f)_OBJ),$(eval $(call archive_rule,$(f)))))
+
+# Arrows run one way (see docs/architecture.md), so this order links.
+VMM_LIBS := $(filter %/libvmm.a %/libdisplay.a %/libinput.a %/libutil.a,\
+	$(B)/libvmm.a $(B)/libdisplay.a $(B)/libinput.a $(B)/libutil.a)
+CLI_LIBS := $(foreach f,cli profiles util,$(filter $(B)/lib$(f).a,$(ARCHIVES)))
+
+$(B)/hotdesk-vmm: $(B)/vmm/main.o $(VMM_LIBS)
+	$(call say,LINK,$@)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(PKG_LIBS)
+
+$(B)/hotdesk: $(B)/cli/main.o $(CLI_LIBS)
+	$(call say,LINK,$@)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(PKG_LIBS)
+
+# --- unit tests: each links the real archives; a symbol that a test defines itself wins
+TEST_LIBS = $(filter-out $(B)/libcli.a,$(ARCHIVES)) $(filter $(B)/libcli.a,$(ARCHIVES))
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(FAKE_OBJ) $(ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -o $@ $< $(FAKE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+		$(ALL_LDFLAGS) $(CMOCKA_LIBS) $(PKG_LIBS)
+
+# Small programs that stand for clients and peers in tests.
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(ALL_LDFLAGS) \
+		$(VNCCLIENT_LIBS) $(PKG_LIBS)
+
+.PHONY: unit tools
+unit: $(UNIT)
+tools: $(TOOLS)
+
+.PHONY: check
+check: all unit ## unit tests and the include rules: seconds
+	$(Q)tests/check-includes
+	$(Q)tests/run-unit $(UNIT)
+
+# --- fuzzing
+build/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
+	$(Q)mkdir -p $(@D)
+	$(call say,FUZZ,$@)clang $(filter-out -MMD -MP -fsanitize%,$(ALL_CFLAGS)) -fsanitize=fuzzer,address,undefined \
+		$< $(filter-out $(MAINS),$(foreach f,util input display vmm profiles,$(call src_of,$(f)))) -o $@ -pthread $(PKG_LIBS)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(FUZZ) ## run every fuzz target for FUZZ_SECONDS
+	$(Q)for f in $(FUZZ); do mkdir -p build/fuzz/corpus/$$(basename $$f); \
+		echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 \
+		build/fuzz/corpus/$$(basename $$f) || exit 1; done
+
+# --- the rest
+.PHONY: deps
+deps: ## install the Debian packages of packages.list (as root)
+	$(Q)tests/install-deps packages.list
+
+.PHONY: fmt lint
+C_FILES = $(shell git ls-files '*.c' '*.h')
+fmt: ## format every C file
+	$(Q)clang-format -i $(C_FILES)
+lint: ## clang-format and cppcheck find nothing
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --std=c11 -D_GNU_SOURCE \
+		-DHOTDESK_VERSION='""' -DHOTDESK_DATADIR='""' \
+		--suppress=missingIncludeSystem -I. -j2 $(FOLDERS)
+
+.PHONY: clean
+clean: ## remove build/
+	$(Q)rm -rf build
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
