@@ -56,6 +56,8 @@ struct virtio_device;
 struct state_writer;
 struct state_reader;
 
+typedef void (*virtio_done_fn)(void *opaque, struct virtio_device *dev);
+
 struct virtio_ops {
 	/*
 	 * Reads config space. vCPU thread, dev->lock held. The caller has checked that
@@ -87,10 +89,13 @@ struct virtio_ops {
 	int (*load)(struct virtio_device *dev, struct state_reader *r);
 };
 
-/* Implemented by virtio-pci, and by tests' fakes. Any thread, dev->lock not needed. */
+/* Implemented by virtio-pci, and by tests' fakes. */
 struct virtio_transport_ops {
+	/* Any thread, dev->lock not needed. */
 	void (*interrupt_queue)(void *opaque, struct virtqueue *vq);
 	void (*interrupt_config)(void *opaque);
+	/* The device has been reset: forget vectors and selectors. dev->lock held. */
+	void (*reset)(void *opaque);
 };
 
 struct virtio_device {
@@ -112,11 +117,15 @@ struct virtio_device {
 	uint8_t config_generation;
 	bool resetting; /* status was written 0, and the loop has not finished with it */
 
-	bool live;     /* machine loop: between start() and reset() */
-	bool draining; /* machine loop */
-	bool broken;   /* machine loop */
-	void (*drained)(void *opaque, struct virtio_device *dev); /* whom virtio_drained() tells */
-	void *drained_opaque;
+	bool broken;     /* written under the lock, read by virtio_is_broken() */
+	bool complained; /* one line a device, however often a guest resets it and errs again */
+
+	/* Machine loop alone */
+	bool live;         /* between start() and reset() */
+	bool paused;       /* between virtio_quiesce() and virtio_resume() */
+	bool reset_wanted; /* once what is in flight has come back */
+	virtio_done_fn quiesced, was_reset;
+	void *quiesced_opaque, *was_reset_opaque;
 	struct loop_work start_work, reset_work;
 
 	const struct virtio_transport_ops *transport;
@@ -136,7 +145,15 @@ static inline bool virtio_has_feature(const struct virtio_device *dev, unsigned 
 	return dev->driver_features >> bit & 1;
 }
 
-/* The driver broke a rule: see above. Machine loop; the format says which rule and the numbers. */
+static inline bool virtio_is_broken(const struct virtio_device *dev)
+{
+	return __atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * The driver broke a rule: see above. The format says which rule and the numbers. Any thread,
+ * dev->lock not held.
+ */
 void virtio_broken(struct virtio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -146,27 +163,36 @@ void virtio_config_changed(struct virtio_device *dev);
 /* The end of a drain that was answered with false. Machine loop. */
 void virtio_drained(struct virtio_device *dev);
 
-/* Called by the transport. The register rules of section 2.1 and 3.1 live here, once. vCPU thread,
- * lock taken inside. */
+/* ---- for transports ---- */
+
+/*
+ * The register rules of sections 2.1 and 3.1 live here, once. vCPU threads; the lock is taken
+ * inside.
+ */
 void virtio_write_status(struct virtio_device *dev, uint8_t status);
 uint8_t virtio_read_status(struct virtio_device *dev);
-bool virtio_may_configure(
-	const struct virtio_device *dev); /* queues: FEATURES_OK, not yet DRIVER_OK */
+void virtio_write_features(struct virtio_device *dev, unsigned select, uint32_t value);
 void virtio_config_read(struct virtio_device *dev, uint32_t offset, void *buf, uint32_t len);
 void virtio_config_write(struct virtio_device *dev, uint32_t offset, const void *buf, uint32_t len);
+
+/* Queue registers may change now: FEATURES_OK and not yet DRIVER_OK. dev->lock held. */
+bool virtio_may_configure(const struct virtio_device *dev);
+
 /* A kick has arrived; ignored unless live. Machine loop. */
 void virtio_kick(struct virtio_device *dev, unsigned q);
 
-/* The machine's own reset: as a driver's, and vCPUs are stopped. Machine loop; done on return only
- * where it says so, else fn is called when it is. */
-bool virtio_reset_now(struct virtio_device *dev,
-	void (*fn)(void *opaque, struct virtio_device *dev), void *opaque);
+/* ---- for the machine: all on its loop ---- */
 
-/* Stops taking requests; true: nothing is in flight. False: fn follows. virtio_resume() ends it. */
-bool virtio_quiesce(struct virtio_device *dev, void (*fn)(void *opaque, struct virtio_device *dev),
-	void *opaque);
+/* As a driver's reset, with the vCPUs stopped. True: done. False: fn is called when it is. */
+bool virtio_reset_now(struct virtio_device *dev, virtio_done_fn fn, void *opaque);
+
+/* Takes no more requests. True: nothing is in flight. False: fn follows. virtio_resume() ends it. */
+bool virtio_quiesce(struct virtio_device *dev, virtio_done_fn fn, void *opaque);
 void virtio_resume(struct virtio_device *dev);
 
-/* Status, features, queues, then the device's own part. Quiesced. load: 0 or -EINVAL, one line logged. */
+/*
+ * Status, features, queues, then the device's own part, as one section. Quiesced. A load leaves
+ * the device quiesced too: 0, or -EINVAL with one line logged and the device reset.
+ */
 void virtio_save(struct virtio_device *dev, struct state_writer *w);
 int virtio_load(struct virtio_device *dev, struct state_reader *r);

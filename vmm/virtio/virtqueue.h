@@ -53,7 +53,7 @@ struct virtqueue {
 
 	/* Live */
 	bool event_idx, indirect;
-	uint8_t *desc, *avail, *used; /* host addresses, proved at vq_start() */
+	uint8_t *desc, *avail, *used; /* host addresses, proved at vq_start(); NULL: not live */
 	uint16_t next_avail;          /* free-running */
 	uint16_t next_used;
 	uint16_t signalled_used; /* next_used at the last interrupt */
@@ -95,6 +95,6 @@ void vq_unpop(struct virtqueue *vq);
 size_t vq_chain_read(const struct vq_chain *c, size_t offset, void *buf, size_t len);
 size_t vq_chain_write(const struct vq_chain *c, size_t offset, const void *buf, size_t len);
 
-/* State of a queue whose requests have all been returned (in_flight 0). Load checks and starts. */
+/* State of a queue whose requests have all been returned (in_flight 0). vq_start() follows a load. */
 void vq_save(const struct virtqueue *vq, struct state_writer *w);
 int vq_load(struct virtqueue *vq, struct state_reader *r);
