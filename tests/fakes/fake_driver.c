@@ -185,5 +185,5 @@ int64_t fake_driver_do(
 
 	fake_driver_request(d, q, iov, nout, nin);
 	fake_driver_kick(d, q);
-	return fake_driver_wait(d, q, NULL, &len) ? len : -1;
+	return fake_driver_wait(d, q, NULL, &len) ? (int64_t)len : -1;
 }
