@@ -44,6 +44,8 @@ struct loop {
 	struct loop_work *head, **tail;
 	bool stopping, running;
 	pthread_t thread;
+	bool dispatching; /* dispatcher serves events and timers, and will run posted work itself */
+	pthread_t dispatcher;
 };
 
 struct loop *loop_create(void)
@@ -261,7 +263,7 @@ static void wake(struct loop *l)
 /* The lock is held. True where the loop must be woken for it. */
 static bool enqueue(struct loop *l, struct loop_work *w)
 {
-	bool first = !l->head;
+	bool first = !l->head && !(l->dispatching && pthread_equal(l->dispatcher, pthread_self()));
 
 	if (w->pending)
 		return false;
@@ -306,6 +308,7 @@ static void run_work(struct loop *l)
 		if (w == last)
 			break;
 	}
+	l->dispatching = false;
 	if (l->head)
 		wake(l);
 	pthread_mutex_unlock(&l->lock);
@@ -364,6 +367,10 @@ void loop_step(struct loop *l, int timeout_ms)
 	struct epoll_event events[EVENTS_PER_WAIT];
 	int n = epoll_wait(l->epoll, events, EVENTS_PER_WAIT, timeout_ms);
 
+	pthread_mutex_lock(&l->lock);
+	l->dispatching = true;
+	l->dispatcher = pthread_self();
+	pthread_mutex_unlock(&l->lock);
 	for (int i = 0; i < n; i++) {
 		void *p = events[i].data.ptr;
 
@@ -378,8 +385,8 @@ void loop_step(struct loop *l, int timeout_ms)
 				w->fn(w->opaque, events[i].events);
 		}
 	}
-	run_work(l);
 	run_timers(l);
+	run_work(l);
 	free_watches(&l->dead);
 }
 

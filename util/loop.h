@@ -60,7 +60,11 @@ void loop_timer_destroy(struct loop_timer *t); /* NULL is fine */
 int64_t loop_now(const struct loop *l);
 void loop_set_clock(struct loop *l, int64_t (*now)(void *opaque), void *opaque);
 
-/* Runs w->fn once on the loop. Posting pending work again does nothing; a callback may re-post. */
+/*
+ * Runs w->fn once on the loop. Posting pending work again does nothing; a callback may re-post.
+ * Work that a watch or a timer posts runs at the end of that same pass and costs no system call,
+ * which makes it the place to submit or notify in batches.
+ */
 void loop_post(struct loop *l, struct loop_work *w);
 
 /*

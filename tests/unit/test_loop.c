@@ -77,6 +77,61 @@ static void test_posted_work_runs_once_per_post(void **state)
 	loop_destroy(l);
 }
 
+struct batch {
+	struct loop *loop;
+	struct loop_work work;
+	struct loop_timer *timer;
+	int runs;
+};
+
+static void batch_run(void *opaque)
+{
+	((struct batch *)opaque)->runs++;
+}
+
+static void batch_event(void *opaque, uint32_t events)
+{
+	struct batch *b = opaque;
+
+	loop_post(b->loop, &b->work);
+}
+
+static void batch_timer(void *opaque)
+{
+	batch_event(opaque, 0);
+}
+
+static void test_work_posted_by_events_runs_in_the_same_pass(void **state)
+{
+	struct batch b = { .loop = loop_create() };
+	struct loop_watch *one, *two;
+	int64_t now = 1000;
+	int fds[2], other[2];
+
+	b.work = (struct loop_work){ batch_run, &b };
+	loop_set_clock(b.loop, fake_now, &now);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe(other), 0);
+	one = loop_watch_add(b.loop, fds[0], EPOLLIN, batch_event, &b);
+	two = loop_watch_add(b.loop, other[0], EPOLLIN, batch_event, &b);
+	b.timer = loop_timer_create(b.loop, batch_timer, &b);
+	loop_timer_set(b.timer, 1000);
+	assert_int_equal(write(fds[1], "", 1), 1);
+	assert_int_equal(write(other[1], "", 1), 1);
+	loop_step(b.loop, 100);
+	assert_int_equal(b.runs, 1);
+	loop_watch_del(one);
+	loop_watch_del(two);
+	loop_step(b.loop, 0);
+	assert_int_equal(b.runs, 1);
+	loop_timer_destroy(b.timer);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(other[i]);
+	}
+	loop_destroy(b.loop);
+}
+
 struct pair {
 	struct loop_watch *a, *b;
 	int called;
@@ -143,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timers_fire_in_order_and_once),
 		cmocka_unit_test(test_posted_work_runs_once_per_post),
+		cmocka_unit_test(test_work_posted_by_events_runs_in_the_same_pass),
 		cmocka_unit_test(test_a_callback_may_delete_the_other_watch),
 		cmocka_unit_test(test_call_returns_after_it_ran),
 	};
