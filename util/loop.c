@@ -285,15 +285,31 @@ void loop_post(struct loop *l, struct loop_work *w)
 		wake(l);
 }
 
-/* Runs what is there now; work posted meanwhile has its turn after the events. */
-static void run_work(struct loop *l)
+void loop_unpost(struct loop *l, struct loop_work *w)
 {
-	struct loop_work *last;
+	struct loop_work **at;
 
 	pthread_mutex_lock(&l->lock);
-	last = l->head ? (struct loop_work *)((char *)l->tail - offsetof(struct loop_work, next))
-		       : NULL;
-	while (l->head) {
+	if (w->pending) {
+		for (at = &l->head; *at != w; at = &(*at)->next)
+			;
+		*at = w->next;
+		if (!*at)
+			l->tail = at;
+		w->pending = false;
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* Runs as much as is there now; work posted meanwhile has its turn after the events. */
+static void run_work(struct loop *l)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (struct loop_work *w = l->head; w; w = w->next)
+		count++;
+	while (count-- && l->head) {
 		struct loop_work *w = l->head;
 		loop_fn fn = w->fn;
 		void *opaque = w->opaque;
@@ -305,8 +321,6 @@ static void run_work(struct loop *l)
 		pthread_mutex_unlock(&l->lock);
 		fn(opaque); /* w may be gone after this */
 		pthread_mutex_lock(&l->lock);
-		if (w == last)
-			break;
 	}
 	l->dispatching = false;
 	if (l->head)

@@ -67,6 +67,9 @@ void loop_set_clock(struct loop *l, int64_t (*now)(void *opaque), void *opaque);
  */
 void loop_post(struct loop *l, struct loop_work *w);
 
+/* Takes posted work back before its owner goes; fine where none is pending. The loop's thread. */
+void loop_unpost(struct loop *l, struct loop_work *w);
+
 /*
  * Runs fn on the loop and returns when it has run; on the loop's own thread, or while nobody
  * runs the loop, it is called directly. Never from a vCPU thread, never with a lock held that

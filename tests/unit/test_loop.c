@@ -77,6 +77,23 @@ static void test_posted_work_runs_once_per_post(void **state)
 	loop_destroy(l);
 }
 
+static void test_work_can_be_taken_back(void **state)
+{
+	char buf[4] = { 0 }, *at = buf;
+	struct loop *l = loop_create();
+	struct loop_work w[3] = { { append, &at }, { append, &at }, { append, &at } };
+
+	for (int i = 0; i < 3; i++)
+		loop_post(l, &w[i]);
+	loop_unpost(l, &w[2]); /* the last, the first, and one that is not posted */
+	loop_unpost(l, &w[0]);
+	loop_unpost(l, &w[0]);
+	loop_post(l, &w[2]);
+	loop_step(l, 0);
+	assert_string_equal(buf, "xx");
+	loop_destroy(l);
+}
+
 struct batch {
 	struct loop *loop;
 	struct loop_work work;
@@ -198,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timers_fire_in_order_and_once),
 		cmocka_unit_test(test_posted_work_runs_once_per_post),
+		cmocka_unit_test(test_work_can_be_taken_back),
 		cmocka_unit_test(test_work_posted_by_events_runs_in_the_same_pass),
 		cmocka_unit_test(test_a_callback_may_delete_the_other_watch),
 		cmocka_unit_test(test_call_returns_after_it_ran),

@@ -297,6 +297,8 @@ void virtio_init(
 
 void virtio_finish(struct virtio_device *dev)
 {
+	loop_unpost(dev->loop, &dev->start_work);
+	loop_unpost(dev->loop, &dev->reset_work);
 	pthread_mutex_destroy(&dev->lock);
 }
 
