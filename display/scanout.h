@@ -70,4 +70,6 @@ void scanout_damage(struct display *d, unsigned head, const pixman_box32_t *rect
  */
 void scanout_set_cursor(
 	struct display *d, unsigned head, const uint32_t *argb, unsigned hot_x, unsigned hot_y);
+
+/* x, y: the picture's top left corner in the head, which may lie outside. Machine loop. */
 void scanout_move_cursor(struct display *d, unsigned head, int x, int y);
