@@ -23,11 +23,9 @@ enum {
 	OPTIONS_SERIAL_MAX = 20, /* bytes of a disk's serial number: virtio 1.2, 5.2.6 GET_ID */
 };
 
-enum options_format { OPT_FORMAT_RAW, OPT_FORMAT_QCOW2 };
-
+/* Raw files and block devices. */
 struct options_disk {
 	char *path;
-	enum options_format format;
 	bool readonly;
 	bool snapshot;                       /* changes are thrown away at the end */
 	char serial[OPTIONS_SERIAL_MAX + 1]; /* "" where none was given */
@@ -40,14 +38,13 @@ struct options_forward {
 	uint16_t host_port, guest_port;
 };
 
-enum options_net_kind { OPT_NET_NONE, OPT_NET_USER, OPT_NET_TAP };
+enum options_net_kind { OPT_NET_NONE, OPT_NET_USER };
 
 struct options_net {
 	enum options_net_kind kind;
 	bool loopback; /* the guest may reach the host's own 127.0.0.1 */
 	unsigned nforwards;
 	struct options_forward forwards[OPTIONS_FORWARDS_MAX];
-	char *ifname; /* OPT_NET_TAP */
 };
 
 /* Where a server listens. */
