@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtual machine as KVM knows it: RAM, interrupt controllers, vCPUs and the two address
+ * spaces that their accesses go to. Devices are hung into it by vmm/machine.h.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/bus.h"
+#include "vmm/irqchip.h"
+#include "vmm/memory.h"
+#include "vmm/power.h"
+
+#define VM_CPUS_MAX 64
+
+struct vcpu;
+struct boot_entry;
+
+/* What vCPU threads report; called on them, must only post. */
+struct vm_events {
+	/* A vCPU cannot go on; what happened has been logged. */
+	void (*failed)(void *opaque);
+	void *opaque;
+	struct power_sink power;
+};
+
+struct vm {
+	int kvm, fd;
+	struct memory mem;
+	struct bus *mmio, *ports;
+	struct irqchip *irqchip;
+	struct vm_events events;
+	uint64_t pci64_base; /* where 64-bit BARs go: below the end of what the CPU can address */
+
+	unsigned ncpus;
+	struct vcpu *cpus[VM_CPUS_MAX];
+
+	/* The controllers as they were before the guest ran, for a reset in place. */
+	struct kvm_irqchip pristine_chips[3];
+	struct kvm_pit_state2 pristine_pit;
+
+	/* Whether vCPUs run: changed by the machine loop, obeyed by the vCPU threads. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum { VM_STOPPED, VM_RUNNING, VM_ENDING } wish;
+	unsigned parked; /* vCPU threads that stand still */
+};
+
+struct vm_config {
+	uint64_t memory; /* bytes */
+	const char *run_dir;
+	unsigned cpus;
+	const char *cpu; /* as --cpu */
+};
+
+/*
+ * Opens /dev/kvm and makes everything, vCPU threads included: they stand still until vm_run().
+ * 0 or -errno with one line logged; nothing is left behind then.
+ */
+int vm_create(struct vm *vm, const struct vm_config *c, const struct vm_events *events);
+void vm_destroy(struct vm *vm); /* zeroed or failed ones are fine */
+
+/* Lets the vCPUs run; stops them, and returns when all stand still. Machine loop, no lock held. */
+void vm_run(struct vm *vm);
+void vm_stop(struct vm *vm);
+
+/*
+ * Puts interrupt controllers and vCPUs back to power-on and the first vCPU at entry, for a start
+ * and for a reset in place. Stopped. 0 or -errno with one line logged.
+ */
+int vm_reset(struct vm *vm, const struct boot_entry *entry);
+
+/* Kicks of virtio queues: a 32-bit or any other write to address becomes an event. 0 or -errno. */
+int vm_ioeventfd(struct vm *vm, int fd, uint64_t address, bool attach);
