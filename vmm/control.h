@@ -68,7 +68,10 @@ struct control_ops {
 int control_create(struct control **out, const char *path, const struct control_ops *ops,
 	void *opaque, GMainContext *context);
 
-/* Closes every client and removes the socket. Calls still open are answered into nothing. */
+/*
+ * Closes every client and removes the socket. Calls still open stay good and are answered into
+ * nothing. Never inside an op: "quit" asks the loop to end.
+ */
 void control_destroy(struct control *c); /* NULL is fine */
 
 /*
