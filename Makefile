@@ -126,6 +126,14 @@ fuzz: $(FUZZ) ## run every fuzz target for FUZZ_SECONDS
 		echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 \
 		build/fuzz/corpus/$$(basename $$f) || exit 1; done
 
+# --- the lab: an emulated machine with a complete KVM (tests/lab/README.md)
+LAB_ARGS ?=
+export CMD
+.PHONY: lab
+lab: all ## run CMD='...' in the lab; LAB_ARGS='-m 6144 -o DIR'
+	@[[ $$CMD ]] || { echo "usage: make lab CMD='command' [LAB_ARGS='options of tests/lab/lab']" >&2; exit 2; }
+	@tests/lab/lab $(LAB_ARGS) -- bash -c "$$CMD"
+
 # --- the rest
 .PHONY: deps
 deps: ## install the Debian packages of packages.list (as root)

@@ -32,7 +32,12 @@ enum seat_kind { SEAT_KEYBOARD, SEAT_TABLET, SEAT_MOUSE };
 struct seat_device_ops {
 	/* True while a guest's driver listens; of several of one kind the first such is used. */
 	bool (*active)(void *opaque);
-	void (*key)(void *opaque, uint16_t code, bool down); /* keyboards: KEY_*; pointers: BTN_* */
+	/*
+	 * Keyboards: KEY_*; pointers: BTN_*. A key that goes down again while it is down repeats:
+	 * repetition is the user's keyboard's, so that a stalled network cannot repeat a key for
+	 * ever. A release comes to the device that had the press, active or not.
+	 */
+	void (*key)(void *opaque, uint16_t code, bool down);
 	void (*move_abs)(void *opaque, unsigned x, unsigned y); /* tablets */
 	void (*move_rel)(void *opaque, int dx, int dy);         /* mice */
 	/* Wheel in 1/120 of a notch, up and right positive. */
@@ -49,10 +54,14 @@ struct seat_device {
 };
 
 struct seat *seat_create(void);
-void seat_destroy(struct seat *s); /* users are gone before; NULL is fine */
+/* Users are gone before, devices may go after; NULL is fine. */
+void seat_destroy(struct seat *s);
 
 /* Devices are tried in the order in which they were added, and live as long as the seat. */
 void seat_add_device(struct seat *s, struct seat_device *dev);
+
+/* True where a guest's driver listens to some device of this kind. */
+bool seat_listens(const struct seat *s, enum seat_kind kind);
 
 /* The guest set the keyboard's LEDs (SEAT_LED_*). Any thread. */
 void seat_device_leds(struct seat *s, unsigned leds);
@@ -67,7 +76,10 @@ struct seat_user *seat_user_create(
 	struct seat *s, const char *name, void (*leds)(void *opaque, unsigned leds), void *opaque);
 void seat_user_destroy(struct seat_user *u); /* lets go of what it holds; NULL is fine */
 
-/* Each call is a whole event, sync included. Codes outside 1 .. KEY_MAX are ignored. */
+/*
+ * Each call is a whole event, sync included. Codes outside 1 .. KEY_MAX are ignored, as is what
+ * no active device takes. Buttons and wheel go to the kind of pointer that the user moved last.
+ */
 void seat_user_key(struct seat_user *u, uint16_t code, bool down);
 void seat_user_button(struct seat_user *u, uint16_t code, bool down);
 void seat_user_move_abs(struct seat_user *u, unsigned x, unsigned y);
