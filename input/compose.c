@@ -96,13 +96,26 @@ static struct compose *collect(GHashTable *found)
 	return c;
 }
 
+/* Reading a Compose file takes some milliseconds: not for a layout that has no use for it. */
+static bool may_compose(const uint32_t *keysyms, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (keysyms[i] == XKB_KEY_Multi_key ||
+			(keysyms[i] >= XKB_KEY_dead_grave && keysyms[i] <= XKB_KEY_dead_greek))
+			return true;
+	return false;
+}
+
 struct compose *compose_create(const uint32_t *keysyms, unsigned n, const char *locale)
 {
-	struct xkb_context *ctx = xkb_context_new(XKB_CONTEXT_NO_ENVIRONMENT_NAMES);
+	struct xkb_context *ctx;
 	struct xkb_compose_table *table = NULL;
 	struct search s = { .keysyms = keysyms, .n = n };
 	struct compose *c = NULL;
 
+	if (!may_compose(keysyms, n))
+		return NULL;
+	ctx = xkb_context_new(XKB_CONTEXT_NO_ENVIRONMENT_NAMES);
 	if (ctx) {
 		xkb_context_set_log_level(ctx, XKB_LOG_LEVEL_CRITICAL);
 		table = xkb_compose_table_new_from_locale(

@@ -15,8 +15,9 @@ struct compose;
 enum { COMPOSE_STROKES_MAX = 4 };
 
 /*
- * keysyms: all that the layout gives. locale is a name such as "en_US.UTF-8". NULL, with a warning
- * logged, where the locale has no Compose file: text is then typed without.
+ * keysyms: all that the layout gives. locale is a name such as "en_US.UTF-8". NULL
+ * where none of the keysyms begins a sequence, or, with a warning logged, where the locale has no
+ * Compose file: text is then typed without.
  */
 struct compose *compose_create(const uint32_t *keysyms, unsigned n, const char *locale);
 void compose_destroy(struct compose *c); /* NULL is fine */

@@ -99,9 +99,9 @@ static struct xkb_keymap *compile_or_say_why(
 	xkb_keymap_unref(simpler);
 	simpler = well_formed(layout) && *variant ? compile(ctx, layout, "", "") : NULL;
 	if (simpler)
-		log_error("keyboard layout %s: it has no variant %s (or options %s are wrong): "
+		log_error("keyboard layout %s: it has no variant %s: "
 			  "/usr/share/X11/xkb/rules/evdev.lst lists them",
-			layout, variant, *options ? options : "\"\"");
+			layout, variant);
 	else
 		log_error("keyboard layout %s: there is none of this name: "
 			  "/usr/share/X11/xkb/rules/evdev.lst lists them under \"! layout\"",
@@ -235,6 +235,45 @@ static int compare(const void *a, const void *b)
 	return rank(x) < rank(y) ? -1 : rank(x) > rank(y);
 }
 
+/* Not on a PC's keyboard of 105 keys. */
+static bool is_rare(uint16_t code)
+{
+	static const uint16_t rare[] = { KEY_KPEQUAL, KEY_KPPLUSMINUS, KEY_KPCOMMA, KEY_HANGEUL,
+		KEY_HANJA, KEY_YEN, KEY_LINEFEED };
+
+	for (size_t i = 0; i < ARRAY_LEN(rare); i++)
+		if (code == rare[i])
+			return true;
+	return code > KEY_COMPOSE || (code >= KEY_RO && code <= KEY_KPJPCOMMA);
+}
+
+static bool has_usual_key(const GArray *entries, uint32_t keysym)
+{
+	for (unsigned i = 0; i < entries->len; i++) {
+		const struct entry *e = &g_array_index(entries, struct entry, i);
+
+		if (e->keysym == keysym && !is_rare(e->code))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * X gives some rare keys a second use (the Brazilian keypad's comma is a decimal point in every
+ * layout) that text consoles do not know, so they count only for what nothing else gives.
+ */
+static void drop_rare_keys(GArray *entries)
+{
+	for (unsigned i = 0; i < entries->len;) {
+		const struct entry *e = &g_array_index(entries, struct entry, i);
+
+		if (is_rare(e->code) && has_usual_key(entries, e->keysym))
+			g_array_remove_index_fast(entries, i);
+		else
+			i++;
+	}
+}
+
 static void find_entries(struct keymap *km, struct xkb_keymap *xkb)
 {
 	const xkb_mod_mask_t masks[5] = {
@@ -251,6 +290,7 @@ static void find_entries(struct keymap *km, struct xkb_keymap *xkb)
 	for (unsigned i = 0; (code = key_at(i)); i++)
 		add_key(entries, state, code, masks);
 	xkb_state_unref(state);
+	drop_rare_keys(entries);
 	g_array_sort(entries, compare);
 	km->nentries = entries->len;
 	km->entries = (struct entry *)g_array_free(entries, FALSE);
