@@ -113,6 +113,33 @@ check: all unit ## unit tests and the include rules: seconds
 	$(Q)tests/check-includes
 	$(Q)tests/run-unit $(UNIT)
 
+# --- guests of our own: tests/guest/X.c and the library beside them; never sanitized
+GUEST_SRC := $(sort $(wildcard tests/guest/*.c))
+GUESTS := $(patsubst tests/guest/%.c,build/guest/%.elf,$(GUEST_SRC))
+GUEST_LIB := $(patsubst tests/guest/lib/%,build/guest/lib/%.o,$(sort $(wildcard tests/guest/lib/*.[cS])))
+GUEST_CFLAGS := -std=gnu11 -g -O2 -ffreestanding -nostdlib -static -fno-pie -no-pie -mgeneral-regs-only \
+	-mno-red-zone -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-tree-loop-distribute-patterns -I. -MMD -MP $(WARN)
+
+build/guest/%.o: tests/guest/%.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+build/guest/lib/%.S.o: tests/guest/lib/%.S
+	$(Q)mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+build/guest/lib/%.c.o: tests/guest/lib/%.c
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+build/guest/%.elf: build/guest/%.o $(GUEST_LIB) tests/guest/lib/guest.ld
+	$(call say,LINK,$@)$(CC) $(GUEST_CFLAGS) -Wl,-T,tests/guest/lib/guest.ld -Wl,--build-id=none \
+		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -o $@ $< $(GUEST_LIB)
+
+.PHONY: guests
+guests: $(GUESTS) ## build the test guests
+
 # --- fuzzing
 build/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
 	$(Q)mkdir -p $(@D)
@@ -158,4 +185,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/guest -name '*.d' 2>/dev/null)
