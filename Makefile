@@ -144,7 +144,8 @@ guests: $(GUESTS) ## build the test guests
 build/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$@)clang $(filter-out -MMD -MP -fsanitize%,$(ALL_CFLAGS)) -fsanitize=fuzzer,address,undefined \
-		$< $(filter-out $(MAINS),$(foreach f,util input display vmm profiles,$(call src_of,$(f)))) -o $@ -pthread $(PKG_LIBS)
+		$< $(sort $(wildcard tests/fakes/*.c)) \
+		$(filter-out $(MAINS),$(foreach f,util input display vmm profiles,$(call src_of,$(f)))) -o $@ -pthread $(PKG_LIBS)
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
