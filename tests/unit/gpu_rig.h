@@ -118,6 +118,7 @@ enum { RIG_REQUEST_MAX = 2 << 20, RIG_REPLY_MAX = 4096 };
 
 static inline void rig_init_features(struct rig *g, unsigned heads, uint64_t features)
 {
+	log_init("test", LOG_ERROR); /* refusals are warnings, and many here */
 	memset(g, 0, sizeof *g);
 	fake_driver_init(&g->d, 64 * MIB);
 	g->gpu = vgpu_create(&g->display, heads, 1280, 800, g->d.loop, &g->d.mem);
@@ -202,7 +203,8 @@ static inline uint32_t command_with_entries(struct rig *g, const void *c, size_t
 	static uint8_t whole[RIG_REQUEST_MAX];
 
 	memcpy(whole, c, len);
-	memcpy(whole + len, entries, n * sizeof *entries);
+	if (n)
+		memcpy(whole + len, entries, n * sizeof *entries);
 	return rig_command(g, whole, len + n * sizeof *entries);
 }
 

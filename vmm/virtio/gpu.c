@@ -147,8 +147,8 @@ void vgpu_reset(struct virtio_device *dev)
 	v->ndone = 0; /* left over where the driver broke a rule in mid-pass */
 	for (unsigned head = 0; head < v->nheads; head++) {
 		vgpu_head_disable(v, head);
-		v->heads[head].cursor = (struct vgpu_cursor){ 0 };
-		vgpu_cursor_apply(v, head);
+		vgpu_cursor_show(v, head, NULL, 0, 0);
+		vgpu_cursor_move(v, head, 0, 0);
 	}
 	vgpu_resources_clear(&v->resources);
 	pthread_mutex_lock(&dev->lock);

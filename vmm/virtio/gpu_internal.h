@@ -105,8 +105,8 @@ uint32_t vgpu_cursor_show(struct vgpu *v, unsigned head, const struct vgpu_resou
 	uint32_t hot_x, uint32_t hot_y);
 void vgpu_cursor_move(struct vgpu *v, unsigned head, int32_t x, int32_t y);
 
-/* Gives the display the cursor as it is kept here. */
-void vgpu_cursor_apply(struct vgpu *v, unsigned head);
+/* Gives the display the cursor's picture as it is kept here, with this hot spot. */
+void vgpu_cursor_apply(struct vgpu *v, unsigned head, uint32_t hot_x, uint32_t hot_y);
 
 /* ---- gpu_queue.c; machine loop ---- */
 

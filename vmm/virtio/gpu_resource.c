@@ -133,7 +133,7 @@ struct vgpu_resource *vgpu_resource_next(
 /* A new entry under an id that is free and not 0, which stands for "none" in commands. */
 static uint32_t insert(struct vgpu_resources *rs, uint32_t id, struct vgpu_resource **out)
 {
-	struct vgpu_resource *res;
+	struct vgpu_resource *res, **end = bucket(rs, id);
 
 	if (!id || vgpu_resource_find(rs, id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
@@ -143,8 +143,9 @@ static uint32_t insert(struct vgpu_resources *rs, uint32_t id, struct vgpu_resou
 	if (!res)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	res->id = id;
-	res->next = *bucket(rs, id);
-	*bucket(rs, id) = res;
+	while (*end) /* last, so that saving and loading keep the order */
+		end = &(*end)->next;
+	*end = res;
 	rs->n++;
 	*out = res;
 	return VIRTIO_GPU_RESP_OK_NODATA;

@@ -157,12 +157,13 @@ void vgpu_capture(struct vgpu *v)
 
 /* ---- cursors (5.7.6.10) ---- */
 
-void vgpu_cursor_apply(struct vgpu *v, unsigned head)
+void vgpu_cursor_apply(struct vgpu *v, unsigned head, uint32_t hot_x, uint32_t hot_y)
 {
-	const struct vgpu_cursor *c = &v->heads[head].cursor;
+	struct vgpu_cursor *c = &v->heads[head].cursor;
 
+	c->hot_x = MIN(hot_x, SCANOUT_CURSOR_SIZE - 1);
+	c->hot_y = MIN(hot_y, SCANOUT_CURSOR_SIZE - 1);
 	scanout_set_cursor(v->display, head, c->shown ? c->argb : NULL, c->hot_x, c->hot_y);
-	scanout_move_cursor(v->display, head, c->x, c->y);
 }
 
 /* A blob says nothing of its shape, so a cursor in one is taken as DRM's cursors are. */
@@ -193,9 +194,7 @@ uint32_t vgpu_cursor_show(struct vgpu *v, unsigned head, const struct vgpu_resou
 	if (res && !cursor_pixels(res, c->argb))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	c->shown = res;
-	c->hot_x = MIN(hot_x, SCANOUT_CURSOR_SIZE - 1);
-	c->hot_y = MIN(hot_y, SCANOUT_CURSOR_SIZE - 1);
-	scanout_set_cursor(v->display, head, res ? c->argb : NULL, c->hot_x, c->hot_y);
+	vgpu_cursor_apply(v, head, hot_x, hot_y);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

@@ -138,15 +138,18 @@ static bool load_view(struct vgpu *v, unsigned head, struct state_reader *r)
 static bool load_cursor(struct vgpu *v, unsigned head, struct state_reader *r)
 {
 	struct vgpu_cursor *c = &v->heads[head].cursor;
+	uint8_t hot_x, hot_y;
+	uint32_t x, y;
 
 	c->shown = state_get_u8(r);
-	c->hot_x = MIN(state_get_u8(r), SCANOUT_CURSOR_SIZE - 1);
-	c->hot_y = MIN(state_get_u8(r), SCANOUT_CURSOR_SIZE - 1);
-	c->x = (int32_t)state_get_u32(r);
-	c->y = (int32_t)state_get_u32(r);
+	hot_x = state_get_u8(r);
+	hot_y = state_get_u8(r);
+	x = state_get_u32(r);
+	y = state_get_u32(r);
 	if (c->shown)
 		state_get_bytes(r, c->argb, sizeof c->argb);
-	vgpu_cursor_apply(v, head);
+	vgpu_cursor_apply(v, head, hot_x, hot_y);
+	vgpu_cursor_move(v, head, (int32_t)x, (int32_t)y);
 	return !r->failed;
 }
 
@@ -204,7 +207,8 @@ int vgpu_load(struct virtio_device *dev, struct state_reader *r)
 			return -EINVAL;
 	pthread_mutex_lock(&dev->lock);
 	v->config.events_read = events;
-	v->told_serial = told ? v->wish_serial : v->wish_serial - 1;
+	v->reminded_serial = v->wish_serial - 1;
+	v->told_serial = told ? v->wish_serial : v->reminded_serial;
 	pthread_mutex_unlock(&dev->lock);
 	return 0;
 }
