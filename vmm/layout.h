@@ -8,8 +8,11 @@
 /* Physical memory */
 #define MEMORY_LOW_MAX     0xc0000000ull /* RAM below 4 GiB ends here at the latest */
 #define LAYOUT_EBDA        0x0009fc00ull /* reserved from here to 1 MiB */
+#define LAYOUT_GDT         0x00001000ull
 #define LAYOUT_PVH_INFO    0x00006000ull
 #define LAYOUT_ZERO_PAGE   0x00007000ull
+#define LAYOUT_SETUP_DATA  0x00008000ull
+#define LAYOUT_PAGE_TABLES 0x00009000ull /* up to the command line */
 #define LAYOUT_CMDLINE     0x00020000ull
 #define LAYOUT_CMDLINE_MAX 4096u
 #define LAYOUT_RSDP        0x000e0000ull
