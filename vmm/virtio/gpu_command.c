@@ -257,7 +257,6 @@ static uint32_t update_cursor(struct vgpu *v, struct vgpu_request *rq)
 #define SIZE(name) sizeof(struct virtio_gpu_##name)
 #define NODATA     SIZE(ctrl_hdr)
 
-/* clang-format off: one command a line */
 static const struct vgpu_command control_commands[] = {
 	/* type, length of request, of reply, feature, mergeable, function */
 	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, SIZE(ctrl_hdr), SIZE(resp_display_info), 0, true,
@@ -286,7 +285,6 @@ static const struct vgpu_command cursor_commands[] = {
 	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, SIZE(update_cursor), NODATA, 0, true, update_cursor },
 	{ VIRTIO_GPU_CMD_MOVE_CURSOR, SIZE(update_cursor), NODATA, 0, true, move_cursor },
 };
-/* clang-format on */
 
 const struct vgpu_command *vgpu_command_find(const struct vgpu *v, unsigned q, uint32_t type)
 {

@@ -173,7 +173,7 @@ static bool cursor_pixels(const struct vgpu_resource *res, uint32_t *argb)
 	size_t n = SCANOUT_CURSOR_SIZE * SCANOUT_CURSOR_SIZE;
 
 	if (res->blob) {
-		if (res->backing.size < n * VGPU_PIXEL_BYTES)
+		if (!res->backing.n || res->size < n * VGPU_PIXEL_BYTES)
 			return false;
 		vgpu_backing_read(&res->backing, 0, argb, n * VGPU_PIXEL_BYTES);
 	} else {
