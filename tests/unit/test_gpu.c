@@ -234,6 +234,36 @@ static void test_transfer_copies_the_rectangle_from_its_offset(void **state)
 	rig_finish(&g);
 }
 
+/* Linux lists pages one by one; the neighbours among them count as one piece. */
+static void test_neighbouring_pages_are_one_piece(void **state)
+{
+	enum { W = 128, H = 128, PAGES = W * H * 4 / 4096 };
+	static struct virtio_gpu_mem_entry entries[VGPU_ENTRIES_MAX];
+	struct scattered s;
+	struct rig g;
+
+	rig_init(&g, 1);
+	s = scatter(&g, W * H * 4);
+	paint(&s, BGRX, 0, W * 4, W, H);
+	for (unsigned i = 0; i < PAGES; i++)
+		entries[i] = (struct virtio_gpu_mem_entry){
+			s.entries[i / (PAGES / 2)].addr + i % (PAGES / 2) * 4096, 4096
+		};
+	assert_int_equal(create_2d(&g, 1, BGRX, W, H), OK);
+	assert_int_equal(attach(&g, 1, entries, PAGES), OK);
+	assert_int_equal(transfer(&g, 1, rect(0, 0, W, H), 0), OK);
+	assert_int_equal(set_scanout(&g, 0, 1, rect(0, 0, W, H)), OK);
+	assert_head_shows(&g, 0, 0, 0);
+
+	/* So this many entries are far below the bound on pieces. */
+	for (size_t i = 0; i < VGPU_ENTRIES_MAX; i++)
+		entries[i] = (struct virtio_gpu_mem_entry){ 0x10000 + i * 64, 64 };
+	for (uint32_t id = 2; id < 2 + 2 * VGPU_PIECES_MAX / VGPU_ENTRIES_MAX; id++)
+		assert_int_equal(
+			create_blob(&g, id, 64 * VGPU_ENTRIES_MAX, entries, VGPU_ENTRIES_MAX), OK);
+	rig_finish(&g);
+}
+
 static void test_transfer_refuses(void **state)
 {
 	struct scattered s;
@@ -585,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_attach_refuses),
 		cmocka_unit_test(test_backing_pieces_are_bounded),
 		cmocka_unit_test(test_transfer_copies_the_rectangle_from_its_offset),
+		cmocka_unit_test(test_neighbouring_pages_are_one_piece),
 		cmocka_unit_test(test_transfer_refuses),
 		cmocka_unit_test(test_every_format_is_shown_right),
 		cmocka_unit_test(test_every_format_of_a_blob_is_shown_right),

@@ -270,6 +270,29 @@ static int load_forged(struct rig *g, const struct forged *f)
 	return err;
 }
 
+/* A blob of no bytes is not to be made by a command, nor by a snapshot. */
+static void test_an_empty_blob_is_refused(void **state)
+{
+	struct state_writer w;
+	struct state_reader r;
+	struct virtio_device *dev;
+	struct rig g;
+
+	rig_init(&g, 1);
+	dev = vgpu_device(g.gpu);
+	state_writer_init(&w);
+	state_put_u32(&w, 0);
+	state_put_u8(&w, 1);
+	state_put_u32(&w, 1);
+	state_put_u32(&w, 7); /* id */
+	state_put_u8(&w, 1);
+	state_put_u64(&w, 0);
+	state_reader_init(&r, w.data, w.len);
+	assert_int_equal(dev->ops->load(dev, &r), -EINVAL);
+	state_writer_finish(&w);
+	rig_finish(&g);
+}
+
 static void test_each_lie_is_refused(void **state)
 {
 	const struct forged good = { 1, BGRX, 64, 64, 64 * 64 * 4, 0x100000, 4096, 640, 1, 256 };
@@ -313,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_an_untold_wish_survives),
 		cmocka_unit_test(test_snapshots_cut_short_are_refused),
 		cmocka_unit_test(test_snapshots_that_lie_do_no_harm),
+		cmocka_unit_test(test_an_empty_blob_is_refused),
 		cmocka_unit_test(test_each_lie_is_refused),
 	};
 
