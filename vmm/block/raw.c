@@ -20,7 +20,7 @@
 #include <liburing.h>
 
 #include "util/bytes.h"
-#include "vmm/block/iov.h"
+#include "util/iov.h"
 
 enum raw_how { RAW_READ, RAW_WRITE, RAW_SYNC, RAW_PUNCH, RAW_ZERO_RANGE, RAW_WRITE_ZEROS };
 

@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #include "util/bytes.h"
+#include "util/iov.h"
 #include "util/log.h"
-#include "vmm/block/iov.h"
 
 enum { CLUSTER = 4096, CLUSTER_SHIFT = 12 };
 

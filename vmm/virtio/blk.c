@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "util/bytes.h"
+#include "util/iov.h"
 #include "util/loop.h"
 #include "vmm/block/disk.h"
-#include "vmm/block/iov.h"
 #include "vmm/state.h"
 #include "vmm/virtio/virtio.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "vmm/block/iov.h"
+#include "util/iov.h"
 
 #include <stdint.h>
 
