@@ -221,19 +221,25 @@ void vq_unpop(struct virtqueue *vq)
 	vq->in_flight--;
 }
 
-void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written)
+void vq_push_together(struct virtqueue *vq, const struct vq_used *used, unsigned n)
 {
-	uint8_t *entry;
-
 	if (!usable(vq))
 		return;
-	entry = vq->used + RING_ENTRIES + 8u * (vq->next_used & (vq->size - 1));
-	le32_put(entry, head);
-	le32_put(entry + 4, written);
-	vq->next_used++;
-	vq->in_flight--;
-	/* Release: the entry and the data it speaks of are visible before the index. */
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *entry = vq->used + RING_ENTRIES + 8u * (vq->next_used & (vq->size - 1));
+
+		le32_put(entry, used[i].head);
+		le32_put(entry + 4, used[i].written);
+		vq->next_used++;
+		vq->in_flight--;
+	}
+	/* Release: the entries and the data they speak of are visible before the index. */
 	__atomic_store_n(used_u16(vq, RING_IDX), vq->next_used, __ATOMIC_RELEASE);
+}
+
+void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written)
+{
+	vq_push_together(vq, &(struct vq_used){ head, written }, 1);
 }
 
 void vq_notify(struct virtqueue *vq)

@@ -82,10 +82,17 @@ bool vq_has_work(const struct virtqueue *vq);
 /* Returns a request with how many bytes were written into its in pieces, then see vq_notify(). */
 void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written);
 
+/* Returns n requests that the driver may only see together (5.1.6.4: a frame over several buffers). */
+struct vq_used {
+	uint16_t head;
+	uint32_t written;
+};
+void vq_push_together(struct virtqueue *vq, const struct vq_used *used, unsigned n);
+
 /* Interrupts the driver where it wants to hear of what was pushed since the last time. */
 void vq_notify(struct virtqueue *vq);
 
-/* Puts the last popped chain back: it will be popped again. Only before any other was popped. */
+/* Puts the last popped chain back: it will be popped again. Several go back newest first. */
 void vq_unpop(struct virtqueue *vq);
 
 /*
