@@ -10,6 +10,13 @@
 #include "display/damage.h"
 #include "util/bytes.h"
 
+void display_get_layout(struct display *d, struct display_layout *to)
+{
+	pthread_mutex_lock(&d->lock);
+	display_layout_locked(d, to);
+	pthread_mutex_unlock(&d->lock);
+}
+
 struct display_consumer *display_consumer_create(
 	struct display *d, const struct display_consumer_ops *ops, void *opaque)
 {
@@ -22,7 +29,7 @@ struct display_consumer *display_consumer_create(
 	c->woken = true; /* the first collect needs no wake */
 	c->layout_changed = c->cursor_changed = c->cursor_moved = true;
 	pthread_mutex_lock(&d->lock);
-	display_get_layout(d, &l);
+	display_layout_locked(d, &l);
 	pixman_region32_init_rect(&c->damage, 0, 0, l.width, l.height);
 	c->next = d->consumers;
 	d->consumers = c;
@@ -73,7 +80,7 @@ void display_consumer_collect(struct display_consumer *c, struct display_changes
 	to->cursor_changed = c->cursor_changed;
 	to->cursor_moved = c->cursor_moved;
 	c->layout_changed = c->cursor_changed = c->cursor_moved = false;
-	display_get_layout(d, &to->layout);
+	display_layout_locked(d, &to->layout);
 	get_cursor(d, to);
 	to->damage = c->damage;
 	pixman_region32_init(&c->damage);
@@ -155,7 +162,7 @@ int display_capture(struct display *d, int head, struct snapshot *to, unsigned *
 		return -ENODEV;
 	pthread_mutex_lock(&d->lock);
 	display_refresh(d);
-	display_get_layout(d, &l);
+	display_layout_locked(d, &l);
 	*width = head < 0 ? l.width : l.heads[head].width;
 	*height = head < 0 ? l.height : l.heads[head].height;
 	if (head >= 0)

@@ -45,6 +45,8 @@ struct display_layout {
 	struct display_head heads[DISPLAY_HEADS_MAX];
 };
 
+void display_get_layout(struct display *d, struct display_layout *to); /* as it is now */
+
 /* A cursor's picture: refcounted, immutable. */
 struct cursor_image {
 	unsigned refs;

@@ -116,7 +116,7 @@ void display_wake(struct display *d)
 	}
 }
 
-void display_get_layout(const struct display *d, struct display_layout *to)
+void display_layout_locked(const struct display *d, struct display_layout *to)
 {
 	*to = (struct display_layout){ 0 };
 	for (unsigned i = 0; i < d->head_count; i++) {

@@ -58,7 +58,7 @@ void display_refresh(struct display *d);
 void display_forget_frames(struct display *d);
 
 void display_wake(struct display *d);
-void display_get_layout(const struct display *d, struct display_layout *to);
+void display_layout_locked(const struct display *d, struct display_layout *to);
 
 /* The head whose cursor is shown: of those with a picture the one that got it last. Or NULL. */
 struct head *display_cursor_head(struct display *d);

@@ -18,7 +18,7 @@ static void layout_changed(struct display *d)
 		d->heads[i].x = x;
 		x += d->heads[i].width;
 	}
-	display_get_layout(d, &l);
+	display_layout_locked(d, &l);
 	for (struct display_consumer *c = d->consumers; c; c = c->next) {
 		c->layout_changed = true;
 		c->cursor_moved = true;
