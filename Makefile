@@ -96,7 +96,7 @@ TEST_LIBS = $(filter-out $(B)/libcli.a,$(ARCHIVES)) $(filter $(B)/libcli.a,$(ARC
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(FAKE_OBJ) $(ARCHIVES)
 	$(Q)mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -o $@ $< $(FAKE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
-		$(ALL_LDFLAGS) $(CMOCKA_LIBS) $(PKG_LIBS)
+		$(ALL_LDFLAGS) $(CMOCKA_LIBS) $(VNCCLIENT_LIBS) $(PKG_LIBS)
 
 # Small programs that stand for clients and peers in tests.
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(ARCHIVES)
