@@ -47,18 +47,6 @@ bool cpuid_set(struct cpuid_table *t, const struct kvm_cpuid_entry2 *e)
 	return true;
 }
 
-bool cpuid_has_sub_leaves(uint32_t leaf)
-{
-	static const uint32_t leaves[] = { 0x4, 0x7, 0xb, 0xd, 0xf, 0x10, 0x12, 0x14, 0x17, 0x18,
-		0x1a, 0x1b, 0x1d, 0x1e, 0x1f, 0x20, 0x23, 0x24, 0x8000001d, 0x80000020,
-		0x80000026 };
-
-	for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
-		if (leaves[i] == leaf)
-			return true;
-	return false;
-}
-
 static void remove_leaf(struct cpuid_table *t, uint32_t leaf)
 {
 	uint32_t kept = 0;
@@ -222,8 +210,8 @@ int cpuid_choose(struct cpuid_table *out, int kvm, const char *cpu)
 	missing = cpuid_missing(out, offer);
 	if (!*missing)
 		return 0;
-	log_error("cpu: this host has not what %s needs: %s; choose a lower level or --cpu host",
-		cpu, missing);
+	log_error("cpu: %s needs what this host lacks: %s; choose a lower level or --cpu host", cpu,
+		missing);
 	return -ENOTSUP;
 }
 

@@ -93,7 +93,5 @@ struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_table *t, uint32_t leaf, uint32
 /* Replaces or adds an entry; false where the table is full. */
 bool cpuid_set(struct cpuid_table *t, const struct kvm_cpuid_entry2 *e);
 
-bool cpuid_has_sub_leaves(uint32_t leaf);
-
 enum cpuid_vendor { CPUID_INTEL, CPUID_AMD, CPUID_OTHER }; /* Hygon's are AMD's */
 enum cpuid_vendor cpuid_vendor(const struct cpuid_table *t);

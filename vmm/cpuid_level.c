@@ -51,19 +51,23 @@ static const struct level {
 	},
 };
 
+static bool has_sub_leaves(uint32_t leaf)
+{
+	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x8000001d;
+}
+
 static void put(struct cpuid_table *t, uint32_t leaf, uint32_t sub, uint32_t eax, uint32_t ebx,
 	uint32_t ecx, uint32_t edx)
 {
-	cpuid_set(t,
-		&(struct kvm_cpuid_entry2){
-			.function = leaf,
-			.index = sub,
-			.flags = cpuid_has_sub_leaves(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
-			.eax = eax,
-			.ebx = ebx,
-			.ecx = ecx,
-			.edx = edx,
-		});
+	cpuid_set(t, &(struct kvm_cpuid_entry2){
+			     .function = leaf,
+			     .index = sub,
+			     .flags = has_sub_leaves(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			     .eax = eax,
+			     .ebx = ebx,
+			     .ecx = ecx,
+			     .edx = edx,
+		     });
 }
 
 /* Caches of a plain machine: 32 KiB twice, 256 KiB, 8 MiB, by leaf 4 or 0x8000001d. */

@@ -196,5 +196,5 @@ char *cpuid_refusal(const struct cpuid_table *want, const struct cpuid_table *ha
 	if (cpuid_physical_bits(want) > cpuid_physical_bits(have))
 		return g_strdup_printf("it has physical addresses of %u bits and this host of %u",
 			cpuid_physical_bits(want), cpuid_physical_bits(have));
-	return *missing ? g_strdup_printf("this host has not: %s", missing) : NULL;
+	return *missing ? g_strdup_printf("this host lacks %s", missing) : NULL;
 }

@@ -60,8 +60,6 @@ static const char *take_line(struct cpuid_table *t, const char *p, const char *e
 		!take_hex(&p, end, &e.eax) || !take_hex(&p, end, &e.ebx) ||
 		!take_hex(&p, end, &e.ecx) || !take_hex(&p, end, &e.edx) || p != end)
 		return "not leaf, sub-leaf and four registers in hexadecimal";
-	if (cpuid_has_sub_leaves(e.function) && !e.flags)
-		return "this leaf has sub-leaves: write its number";
 	if (cpuid_find(t, e.function, e.index))
 		return "this leaf stands there already";
 	if (!cpuid_set(t, &e))

@@ -20,9 +20,9 @@
 static void put(struct cpuid_table *t, uint32_t leaf, uint32_t sub, uint32_t eax, uint32_t ebx,
 	uint32_t ecx, uint32_t edx)
 {
-	struct kvm_cpuid_entry2 e = { leaf, sub,
-		cpuid_has_sub_leaves(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0, eax, ebx, ecx,
-		edx };
+	bool indexed = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x8000001d;
+	struct kvm_cpuid_entry2 e = { leaf, sub, indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0, eax,
+		ebx, ecx, edx };
 
 	assert_true(cpuid_set(t, &e));
 }
@@ -206,7 +206,7 @@ static void test_missing_features_are_named(void **state)
 	names = cpuid_missing(&v3, &t);
 	assert_string_equal(names, "movbe avx2 lzcnt");
 	refusal = cpuid_refusal(&v3, &t);
-	assert_string_equal(refusal, "this host has not: movbe avx2 lzcnt");
+	assert_string_equal(refusal, "this host lacks movbe avx2 lzcnt");
 	vendor = cpuid_refusal(&v3, &other);
 	assert_string_equal(
 		vendor, "it is for CPUs of AuthenticAMD and this is one of GenuineIntel");
@@ -294,7 +294,6 @@ static void test_text_that_is_refused(void **state)
 		{ "hotdesk-cpuid 1\n0 - 1 2 3 123456789\n", 2, "four registers" },
 		{ "hotdesk-cpuid 1\n0 -1 1 2 3 4\n", 2, "four registers" },
 		{ "hotdesk-cpuid 1\n0", 2, "four registers" },
-		{ "hotdesk-cpuid 1\n7 - 1 2 3 4\n", 2, "write its number" },
 		{ "hotdesk-cpuid 1\n1 - 1 2 3 4\n1 - 1 2 3 4\n", 3, "already" },
 		{ "hotdesk-cpuid 1\n0 - 1 2 3 4 # the first\n1 - 1 2 3 4", 4, "must be there" },
 	};
