@@ -315,44 +315,14 @@ int vcpu_reset(struct vcpu *v)
 	return vcpu_state_write(&v->pristine, v->fd);
 }
 
-static void set_segment(struct kvm_segment *s, uint16_t selector, uint8_t type, bool is_long)
-{
-	*s = (struct kvm_segment){
-		.limit = 0xffffffff,
-		.selector = selector,
-		.type = type,
-		.present = 1,
-		.db = !is_long,
-		.s = 1,
-		.l = is_long,
-		.g = 1,
-	};
-}
-
 int vcpu_set_entry(struct vcpu *v, const struct boot_entry *entry)
 {
-	enum { CODE = 0xb, DATA = 0x3, TSS = 0xb, CS = 0x10, DS = 0x18, TR = 0x20 };
-	enum { CR0_PE = 1, CR0_ET = 0x10, CR4_PAE = 0x20, EFER_LME = 0x100, EFER_LMA = 0x400 };
-	bool is_long = entry->mode == BOOT_LONG;
-	struct kvm_regs regs = { .rflags = 2, .rip = entry->rip };
+	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 
 	if (ioctl(v->fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	set_segment(&sregs.cs, CS, CODE, is_long);
-	set_segment(&sregs.ds, DS, DATA, false);
-	sregs.es = sregs.fs = sregs.gs = sregs.ss = sregs.ds;
-	sregs.tr = (struct kvm_segment){ .limit = 0x67, .selector = TR, .type = TSS, .present = 1 };
-	sregs.cr0 = CR0_PE | CR0_ET;
-	if (is_long) {
-		regs.rsi = entry->info;
-		sregs.cr0 |= 1u << 31;
-		sregs.cr3 = entry->cr3;
-		sregs.cr4 |= CR4_PAE;
-		sregs.efer |= EFER_LME | EFER_LMA;
-	} else {
-		regs.rbx = entry->info;
-	}
+	boot_entry_regs(entry, &regs, &sregs);
 	if (ioctl(v->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(v->fd, KVM_SET_REGS, &regs) < 0)
 		return -errno;
 	return 0;
