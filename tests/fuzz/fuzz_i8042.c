@@ -63,6 +63,7 @@ static struct rig *rig_get(void)
 		g->v[i] = vinput_create((enum seat_kind)i, g->d[i].loop, &g->d[i].mem, g->seat);
 		g->scratch[i] = fake_driver_alloc(&g->d[i], SCRATCH, 8);
 		g->rings_gpa[i] = g->d[i].next_gpa;
+		start(g, i);
 	}
 	g->k = i8042_create(&(struct i8042_config){ .ports = g->bus,
 		.irq = { .set = ignore_level },

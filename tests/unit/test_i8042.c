@@ -2,6 +2,7 @@
 /* The keyboard controller as Linux probes it, every command, keys as scancodes, bounds, state. */
 #include "vmm/legacy/i8042.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -445,6 +446,33 @@ static void test_bounds(void **state)
 	assert_true(strlen(drain(g)) <= 3 * 6);
 }
 
+static void *type_a(void *opaque)
+{
+	struct rig *g = opaque;
+
+	for (int i = 0; i < 5000; i++)
+		seat_user_key(g->user, KEY_A, i % 2 == 0);
+	return NULL;
+}
+
+/* A user types while a vCPU reads: presses and releases alternate, whatever is dropped. */
+static void test_threads(void **state)
+{
+	struct rig *g = *state;
+	pthread_t service;
+	bool down = false;
+
+	enable(g);
+	pthread_create(&service, NULL, type_a, g);
+	for (int i = 0; i < 20000; i++) {
+		if (!(status(g) & OBF))
+			continue;
+		assert_int_equal(bus_read(g->bus, PORT_I8042_DATA, 1), down ? 0x9e : 0x1e);
+		down = !down;
+	}
+	pthread_join(service, NULL);
+}
+
 /* ---- the machine ---- */
 
 static void save(struct rig *g, struct state_writer *w)
@@ -607,6 +635,7 @@ int main(void)
 		TEST(test_replies_go_before_keys),
 		TEST(test_an_answer_inside_a_release),
 		TEST(test_bounds),
+		TEST(test_threads),
 		TEST(test_reset),
 		TEST(test_state_there_and_back),
 		TEST(test_held_keys_are_released_by_a_load),

@@ -2,6 +2,7 @@
 /* virtio-input: what it says of itself, events in whole groups, bounds, LEDs, broken rules, state. */
 #include "vmm/virtio/input.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -540,6 +541,45 @@ static void test_many_statuses(void **state)
 	rig_destroy(g);
 }
 
+/* ---- threads ---- */
+
+static void *run_loop(void *opaque)
+{
+	loop_run(opaque);
+	return NULL;
+}
+
+static void *read_config(void *opaque)
+{
+	struct rig *g = opaque;
+
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(ask(g, VIRTIO_INPUT_CFG_ID_NAME, 0).size, 16);
+	return NULL;
+}
+
+/* A user types while the machine loop delivers and a vCPU reads config space. */
+static void test_threads(void **state)
+{
+	struct rig *g = rig_create(SEAT_KEYBOARD);
+	pthread_t loop, vcpu;
+
+	rig_start(g);
+	give(g, 64);
+	pthread_create(&loop, NULL, run_loop, g->d.loop);
+	pthread_create(&vcpu, NULL, read_config, g);
+	for (int i = 0; i < 2000; i++) {
+		seat_user_key(g->user, KEY_A, true);
+		seat_user_key(g->user, KEY_A, false);
+		assert_true(seat_listens(g->seat, SEAT_KEYBOARD));
+	}
+	pthread_join(vcpu, NULL);
+	loop_stop(g->d.loop);
+	pthread_join(loop, NULL);
+	assert_int_equal(strncmp(events(g), "k30=1 . k30=0 .", 15), 0);
+	rig_destroy(g);
+}
+
 /* ---- state ---- */
 
 static void save(struct rig *g, struct state_writer *w)
@@ -648,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_leds),
 		cmocka_unit_test(test_bad_status),
 		cmocka_unit_test(test_many_statuses),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_state_there_and_back),
 		cmocka_unit_test(test_state_that_does_not_fit),
 	};
