@@ -410,7 +410,7 @@ static void test_a_port_in_use(void **state)
 	f[1].udp = true; /* that one is free */
 	assert_int_equal(usernet_create(&c, g.loop, &g.net), 0);
 	net_destroy(g.net);
-	f[1].host.s_addr = htonl(0xc0000201); /* 192.0.2.1: nobody's */
+	f[1].host.s_addr = htonl(0xcb0071fe); /* 203.0.113.254: nobody's */
 	assert_int_equal(usernet_create(&c, g.loop, &g.net), -EADDRNOTAVAIL);
 	assert_non_null(strstr(g.line, "an address of this host's"));
 	close(keep);
