@@ -4,5 +4,6 @@
 #include <stddef.h>
 
 const struct cli_command *const cli_commands[] = {
+	&cli_vm,
 	NULL,
 };
