@@ -9,6 +9,8 @@ enum {
 	LAPIC_EOI = 0xb0,
 	LAPIC_SPURIOUS = 0xf0,
 	LAPIC_TIMER = 0x320,
+	LAPIC_LINT0 = 0x350,
+	LAPIC_MASKED = 0x10000,
 	LAPIC_TIMER_COUNT = 0x380,
 	LAPIC_TIMER_DIVIDE = 0x3e0,
 	LAPIC_ENABLE = 0x100,
@@ -148,6 +150,7 @@ void cpu_init(void)
 	out8(PIC1_DATA, 0xff);
 	out8(PIC2_DATA, 0xff);
 	*lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
+	*lapic(LAPIC_LINT0) = LAPIC_MASKED; /* nothing by way of the old PIC */
 	*lapic(LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
 	*lapic(LAPIC_TIMER) = VECTOR_TIMER; /* one shot */
 	clock_last = in32(PORT_PM_TIMER) & PM_TIMER_MASK;
