@@ -141,6 +141,11 @@ build/guest/%.elf: build/guest/%.o $(GUEST_LIB) tests/guest/lib/guest.ld
 .PHONY: guests
 guests: $(GUESTS) ## build the test guests
 
+# Any /dev/kvm will do, also one that emulates. T='gpu disk' runs only tests so named.
+.PHONY: guest-test
+guest-test: all guests ## test guests in hotdesk-vmm on this machine's /dev/kvm
+	$(Q)tests/system/run -b $(B) $(if $(SAN),-s 4) $(T)
+
 # --- fuzzing
 build/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
 	$(Q)mkdir -p $(@D)

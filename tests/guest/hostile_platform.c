@@ -37,7 +37,8 @@ static bool port_spared(unsigned port, unsigned size)
 {
 	unsigned last = port + size - 1;
 
-	return (last >= PORT_SERIAL && port < PORT_SERIAL + 8) ||   /* see serial() */
+	return (last >= 0x92 && port <= 0x92) ||                    /* resets some machines */
+	       (last >= PORT_SERIAL && port < PORT_SERIAL + 8) ||   /* see serial() */
 	       (last >= PORT_PM1_CNT && port < PORT_PM1_CNT + 2) || /* sleeps */
 	       (last >= PORT_RESET && port <= PORT_RESET) ||        /* resets */
 	       (last >= PORT_I8042_DATA && port <= PORT_I8042_CMD); /* see i8042() */
@@ -96,8 +97,8 @@ static void touch_port(uint16_t port, unsigned width, uint32_t value, bool in)
 static void ports(void)
 {
 	static const uint16_t known[] = { PORT_RTC, PORT_PM1_EVT, PORT_PM_TIMER, PORT_GED,
-		PORT_PCI_ADDRESS, PORT_PCI_DATA, 0x20, 0x40, 0x61, 0x80, 0x92, 0xa0, 0x4d0, 0x2f8,
-		0x510, 0x5658, 0xfff8 };
+		PORT_PCI_ADDRESS, PORT_PCI_DATA, 0x20, 0x40, 0x61, 0x80, 0xa0, 0x4d0, 0x2f8, 0x510,
+		0x5658, 0xfff8 };
 
 	for (unsigned i = 0; i < ACCESSES; i++) {
 		uint64_t r = random_next(&seed);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-input (virtio 1.2, 5.8): says what each device is, lights a keyboard's LED, and prints
- * every event until the key End comes up.
+ * every event until the key End comes up. screen=1: shows a picture of no colour, since without one
+ * there is nothing to point at.
  */
-#include "lib/virtio.h"
+#include "lib/gpu.h"
 
 const char guest_name[] = "input";
 
@@ -99,10 +100,30 @@ static bool poll(struct input *in)
 	return more;
 }
 
+static void show_screen(void)
+{
+	static struct virtio gpu;
+	static struct gpu_display_info info;
+	struct gpu_header ask = { .type = GPU_GET_DISPLAY_INFO };
+	struct gpu_create_2d create = { { .type = GPU_CREATE_2D }, 1, GPU_FORMAT_BGRX, 0, 0 };
+	struct gpu_set_scanout show = { .h.type = GPU_SET_SCANOUT, .resource = 1 };
+
+	virtio_open(&gpu, "gpu", VIRTIO_GPU, 0, 0);
+	CHECK_EQ(gpu_ask(&gpu, &ask, sizeof ask, &info, sizeof info), GPU_OK_DISPLAY_INFO);
+	create.width = info.modes[0].r.width;
+	create.height = info.modes[0].r.height;
+	gpu_must(&gpu, 0, &create, sizeof create);
+	show.r = info.modes[0].r;
+	gpu_must(&gpu, 0, &show, sizeof show);
+}
+
 void guest_main(void)
 {
 	unsigned n = 0;
 	bool more = true;
+
+	if (arg_u64("screen", 0))
+		show_screen();
 
 	while (n < DEVICES && virtio_find(&inputs[n].v, "input", VIRTIO_INPUT, n)) {
 		struct input *in = &inputs[n++];

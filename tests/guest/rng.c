@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* virtio-rng (virtio 1.2, 5.4), and with it rings, their wrap, and interrupts. */
+/*
+ * virtio-rng (virtio 1.2, 5.4), and with it rings, their wrap, and interrupts. rounds= asks more
+ * often.
+ */
 #include "lib/virtio.h"
 
 const char guest_name[] = "rng";
@@ -37,14 +40,17 @@ static void check_masking(void)
 
 void guest_main(void)
 {
+	unsigned rounds = (unsigned)arg_u64("rounds", ROUNDS);
+
+	print("rounds %u\n", rounds);
 	for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
 		unsigned had;
 
 		virtio_open(&rng, "rng", VIRTIO_RNG, 0, (uint64_t)event_idx << F_EVENT_IDX);
 		had = interrupts(rng.queues[0].vector);
-		for (unsigned i = 0; i < ROUNDS; i++)
+		for (unsigned i = 0; i < rounds; i++)
 			ask();
-		print("event_idx %u: %u requests, %u interrupts\n", event_idx, ROUNDS,
+		print("event_idx %u: %u requests, %u interrupts\n", event_idx, rounds,
 			interrupts(rng.queues[0].vector) - had);
 		CHECK(interrupts(rng.queues[0].vector) > had);
 		check_masking();
