@@ -374,17 +374,17 @@ static void commands_at_random(struct target *t, struct vq *q)
 	}
 }
 
-#define FINE(what)                                             \
-	{                                                      \
-#what, EXPECT_FINE, STAGE_LIVE, false, 0, what \
+#define FINE(what)                                                   \
+	{                                                            \
+#what, EXPECT_FINE, STAGE_LIVE, QUEUES_NONE, 0, what \
 	}
-#define ANY(what)                                             \
-	{                                                     \
-#what, EXPECT_ANY, STAGE_LIVE, false, 0, what \
+#define ANY(what)                                                   \
+	{                                                           \
+#what, EXPECT_ANY, STAGE_LIVE, QUEUES_NONE, 0, what \
 	}
-#define BROKEN(what)                                             \
-	{                                                        \
-#what, EXPECT_BROKEN, STAGE_LIVE, false, 0, what \
+#define BROKEN(what)                                                   \
+	{                                                              \
+#what, EXPECT_BROKEN, STAGE_LIVE, QUEUES_NONE, 0, what \
 	}
 
 static const struct rule rules[] = {

@@ -243,9 +243,14 @@ static void event_into_readable(struct target *t, struct vq *q)
 	submit_one(&t->v.queues[0], 8, false);
 }
 
-#define RULE(expect, what)                                         \
-	{                                                          \
-#what, EXPECT_##expect, STAGE_LIVE, false, 0, what \
+#define RULE(expect, what)                                               \
+	{                                                                \
+#what, EXPECT_##expect, STAGE_LIVE, QUEUES_NONE, 0, what \
+	}
+
+#define EVENT(what)                                                      \
+	{                                                                \
+#what, EXPECT_BROKEN, STAGE_LIVE, QUEUES_EVENTS, 0, what \
 	}
 
 static const struct rule rng_rules[] = {
@@ -270,19 +275,17 @@ static const struct rule net_rules[] = {
 	RULE(BROKEN, net_segmentation_unasked),
 	RULE(BROKEN, net_checksum_unasked),
 	RULE(FINE, net_odd_frames),
-	{ "net_receives_into_readable", EXPECT_BROKEN, STAGE_LIVE, true, 0,
-		net_receives_into_readable },
-	{ "net_receives_into_little", EXPECT_BROKEN, STAGE_LIVE, true, 0,
-		net_receives_into_little },
-	{ "net_receives_too_little", EXPECT_BROKEN, STAGE_LIVE, true, 0, net_receives_too_little },
+	EVENT(net_receives_into_readable),
+	EVENT(net_receives_into_little),
+	EVENT(net_receives_too_little),
 };
 static const struct rule input_rules[] = {
 	RULE(BROKEN, status_short),
 	RULE(BROKEN, status_long),
 	RULE(BROKEN, status_writable),
 	RULE(FINE, statuses_at_random),
-	{ "event_into_little", EXPECT_BROKEN, STAGE_LIVE, true, 0, event_into_little },
-	{ "event_into_readable", EXPECT_BROKEN, STAGE_LIVE, true, 0, event_into_readable },
+	EVENT(event_into_little),
+	EVENT(event_into_readable),
 };
 
 void guest_main(void)

@@ -253,21 +253,21 @@ static void kick_storm(struct target *t, struct vq *q)
 		vq_kick_always(q);
 }
 
-#define BROKEN(what)                                            \
-	{                                                       \
-#what, EXPECT_BROKEN, STAGE_LIVE, true, 0, what \
+#define BROKEN(what)                                                   \
+	{                                                              \
+#what, EXPECT_BROKEN, STAGE_LIVE, QUEUES_EACH, 0, what \
 	}
-#define INDIRECT(what)                                                           \
-	{                                                                        \
-#what, EXPECT_BROKEN, STAGE_LIVE, true, 1ull << F_INDIRECT, what \
+#define INDIRECT(what)                                                                  \
+	{                                                                               \
+#what, EXPECT_BROKEN, STAGE_LIVE, QUEUES_EACH, 1ull << F_INDIRECT, what \
 	}
-#define ANY(what)                                            \
-	{                                                    \
-#what, EXPECT_ANY, STAGE_LIVE, true, 0, what \
+#define ANY(what)                                                   \
+	{                                                           \
+#what, EXPECT_ANY, STAGE_LIVE, QUEUES_EACH, 0, what \
 	}
-#define FINE(what)                                             \
-	{                                                      \
-#what, EXPECT_FINE, STAGE_LIVE, false, 0, what \
+#define FINE(what)                                                   \
+	{                                                            \
+#what, EXPECT_FINE, STAGE_LIVE, QUEUES_NONE, 0, what \
 	}
 
 static const struct rule rules[] = {

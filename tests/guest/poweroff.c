@@ -31,6 +31,7 @@ void guest_main(void)
 	CHECK(WAIT(presses > 0, 10000));
 	nap();
 	nap();
+	/* One more interrupt than presses may come, since some KVMs deliver a level twice. */
 	CHECK_EQ(presses, 1);
-	CHECK_EQ(interrupts(VECTOR_IOAPIC + GSI_SCI), 1);
+	CHECK(interrupts(VECTOR_IOAPIC + GSI_SCI) <= 2);
 }

@@ -149,8 +149,8 @@ def test_disk_locked(place):
     m.step("idle")
     place.ours.add(os.path.basename(m.control_path))
     second = base(place, control="unix:" + os.path.join(place.folder, "second"))
-    refuse(place, [*second, "--disk", f"path={path},format=raw"], 1, path, "lock")
-    refuse(place, [*second, "--disk", f"path={path},format=raw,readonly=on"], 1, path, "lock")
+    refuse(place, [*second, "--disk", f"path={path},format=raw"], 1, path, "another monitor")
+    refuse(place, [*second, "--disk", f"path={path},format=raw,readonly=on"], 1, path, "another monitor")
     m.call("quit")
     m.wait_exit(0)
     place.ours.remove(os.path.basename(m.control_path))
@@ -163,7 +163,7 @@ def test_disk_shared_by_readers(place):
     for m in machines:
         m.step("idle")
         place.ours.add(os.path.basename(m.control_path))
-    refuse(place, [*base(place, control=None), "--disk", f"path={path},format=raw"], 1, path, "lock")
+    refuse(place, [*base(place, control=None), "--disk", f"path={path},format=raw"], 1, path, "another monitor")
     for m in machines:
         place.ours.remove(os.path.basename(m.control_path))
         m.call("quit")

@@ -114,7 +114,8 @@ class Machine:
                     line = self.lines[at]
                     at += 1
                     if line is None:
-                        raise Failed(f"the monitor ended before a line {pattern!r}{self._tail()}")
+                        status = self.process.wait(10)
+                        raise Failed(f"status {status} before a line {pattern!r}{self._tail()}")
                     match = re.search(pattern, line)
                     if match:
                         return match

@@ -4,6 +4,7 @@
 #include "vmm/layout.h"
 
 enum { LSR = 5, LSR_DATA = 1, LSR_THRE = 0x20, PM_SLP_EN = 1 << 13, SLP_TYP_S5 = 5 };
+enum { POWER_OFF_NAPS = 200 };
 
 static void put(char c)
 {
@@ -101,7 +102,9 @@ void print(const char *fmt, ...)
 _Noreturn static void power_off(void)
 {
 	out16(PORT_PM1_CNT, SLP_TYP_S5 << 10 | PM_SLP_EN);
-	out16(PORT_PM1_CNT, PM_SLP_EN); /* other machines' S5 */
+	for (unsigned i = 0; i < POWER_OFF_NAPS; i++)
+		nap();
+	out16(PORT_PM1_CNT, PM_SLP_EN); /* still here: another machine, with its own S5 */
 	halt_forever();
 }
 

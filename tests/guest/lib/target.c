@@ -230,7 +230,7 @@ static void judge(struct target *t, const struct rule *r, const struct vq *q, un
 	bool needs = r->expect == EXPECT_BROKEN;
 
 	/* Queues of events are read only when there is an event. */
-	if (r->stage == STAGE_LIVE && r->each_queue && q->index == 0) {
+	if (r->stage == STAGE_LIVE && r->queues != QUEUES_NONE && q->index == 0) {
 		if (t->poke)
 			t->poke(t);
 		if (t->poked_from_outside && !arg_u64("poke", 0))
@@ -276,7 +276,7 @@ void rules_run(struct target *t, const struct rule *rules, unsigned n)
 		if ((only && strcmp(only, rules[i].name)) ||
 			rules[i].features & ~virtio_offered(&t->v))
 			continue;
-		for (unsigned q = 0; q < (rules[i].each_queue ? t->v.nqueues : 1); q++)
+		for (unsigned q = 0; q < (rules[i].queues == QUEUES_EACH ? t->v.nqueues : 1); q++)
 			run_rule(t, bystander, &rules[i], q);
 	}
 }

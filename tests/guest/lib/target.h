@@ -19,7 +19,6 @@ struct target {
 	 * NULL: it looks when it is kicked.
 	 */
 	void (*poke)(struct target *t);
-	unsigned poked_queue;
 	bool poked_from_outside; /* by the harness, where it says poke=1 */
 	struct virtio v;
 };
@@ -36,11 +35,17 @@ enum stage {
 	STAGE_LIVE,
 };
 
+enum queues {
+	QUEUES_NONE,   /* no queue in particular: once */
+	QUEUES_EACH,   /* once for each */
+	QUEUES_EVENTS, /* the one of events, number 0 in each device that has one */
+};
+
 struct rule {
 	const char *name;
 	enum expect expect;
 	enum stage stage;
-	bool each_queue;
+	enum queues queues;
 	uint64_t features; /* beside the target's; the rule is left out where one is not offered */
 	void (*run)(struct target *t, struct vq *q);
 };

@@ -236,19 +236,15 @@ bool vq_take(struct vq *q, uint16_t *head, uint32_t *written)
 {
 	const volatile struct vring_used_elem *e;
 
-	if (q->used[1] == q->next_used) {
-		/* Wish for an interrupt with the next, then look again (2.7.10). */
-		if (virtio_has(q->dev, F_EVENT_IDX))
-			q->avail[2 + q->size] = q->next_used;
-		fence();
-		if (q->used[1] == q->next_used)
-			return false;
-	}
+	if (q->used[1] == q->next_used)
+		return false;
 	fence();
 	e = &q->used_ring[q->next_used % q->size];
 	*head = (uint16_t)e->id;
 	*written = e->len;
 	q->next_used++;
+	if (virtio_has(q->dev, F_EVENT_IDX)) /* an interrupt with the next one, please */
+		q->avail[2 + q->size] = q->next_used;
 	return true;
 }
 
