@@ -18,7 +18,7 @@ VERSION := 0.1
 PREFIX ?= /usr
 B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter thread,$(SAN)),/tsan)
 
-PKGS := glib-2.0 gio-2.0 gio-unix-2.0 pixman-1 json-glib-1.0 libcyaml xkbcommon slirp liburing libxxhash zlib \
+PKGS := glib-2.0 gio-2.0 gio-unix-2.0 pixman-1 json-glib-1.0 libcyaml yaml-0.1 xkbcommon slirp liburing libxxhash zlib \
 	libpng liblzma libzstd liblz4 libvncserver
 # Asked once and kept, since pkg-config for all of them takes a while.
 PKG_MK := build/pkg.mk
