@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 const struct cli_command *const cli_commands[] = {
+	&cli_image,
 	&cli_vm,
 	NULL,
 };

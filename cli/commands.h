@@ -7,4 +7,5 @@
 /* Ends with NULL. Defined in commands.c: a new command is a declaration here and a row there. */
 extern const struct cli_command *const cli_commands[];
 
+extern const struct cli_command cli_image;
 extern const struct cli_command cli_vm;
