@@ -244,7 +244,9 @@ static int build_explain(const struct build *b)
 	for (unsigned i = count > BUILD_LAST_LINES ? count - BUILD_LAST_LINES : 0; i < count; i++)
 		if (*lines[i])
 			log_info("  | %s", lines[i]);
-	if (strstr(b->progress.log->str, "No space left on device")) {
+	/* In the kernel's words, and in apt's. */
+	if (strstr(b->progress.log->str, "No space left on device") ||
+		strstr(b->progress.log->str, "enough free space")) {
 		log_error("%s: the disk is full: free some space or give --dir", b->options->dir);
 		return -ENOSPC;
 	}
