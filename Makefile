@@ -146,20 +146,23 @@ guests: $(GUESTS) ## build the test guests
 guest-test: all guests ## test guests in hotdesk-vmm on this machine's /dev/kvm
 	$(Q)tests/system/run -b $(B) $(if $(SAN),-s 4) $(T)
 
-# --- fuzzing
-build/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
+# --- fuzzing: everything once more by clang, since libFuzzer wants its own instrumentation
+F := build/fuzz
+FUZZFLAGS := -Wno-gnu-variable-sized-type-not-at-end -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_LIB_OBJ := $(patsubst %.c,$(F)/obj/%.o,$(filter-out $(MAINS),$(foreach f,util input display vmm profiles,$(call src_of,$(f))) \
+	$(sort $(wildcard tests/fakes/*.c))))
+$(F)/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
-	$(call say,FUZZ,$@)clang $(filter-out -MMD -MP -fsanitize%,$(ALL_CFLAGS)) -fsanitize=fuzzer,address,undefined \
-		-Wno-gnu-variable-sized-type-not-at-end \
-		$< $(sort $(wildcard tests/fakes/*.c)) \
-		$(filter-out $(MAINS),$(foreach f,util input display vmm profiles,$(call src_of,$(f)))) -o $@ -pthread $(PKG_LIBS)
+	$(call say,CLANG,$<)clang $(filter-out -fsanitize%,$(ALL_CFLAGS)) -O1 $(FUZZFLAGS) -c $< -o $@
+$(F)/lib.a: $(FUZZ_LIB_OBJ)
+	$(Q)rm -f $@; ar rcs $@ $^
+$(F)/fuzz_%: $(F)/obj/tests/fuzz/fuzz_%.o $(F)/lib.a
+	$(call say,LINK,$@)clang -fsanitize=fuzzer,address,undefined $< $(F)/lib.a -o $@ -pthread $(PKG_LIBS)
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz: $(FUZZ) ## run every fuzz target for FUZZ_SECONDS
-	$(Q)for f in $(FUZZ); do mkdir -p build/fuzz/corpus/$$(basename $$f); \
-		echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 \
-		build/fuzz/corpus/$$(basename $$f) || exit 1; done
+	$(Q)tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 # --- the lab: an emulated machine with a complete KVM (tests/lab/README.md)
 LAB_ARGS ?=
@@ -168,6 +171,31 @@ export CMD
 lab: all ## run CMD='...' in the lab; LAB_ARGS='-m 6144 -o DIR'
 	@[[ $$CMD ]] || { echo "usage: make lab CMD='command' [LAB_ARGS='options of tests/lab/lab']" >&2; exit 2; }
 	@tests/lab/lab $(LAB_ARGS) -- bash -c "$$CMD"
+
+# --- everything
+.PHONY: test soak bench
+test: ## everything from a bare Debian 12: deps, build, all tests, the lab included
+	$(Q)tests/run-all
+
+soak: ## the long proofs: hours (FUZZ_SECONDS for each fuzz target)
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=600
+
+PART ?= boot
+bench: all ## measure PART=boot; figures in build/bench/PART.json
+	$(Q)[[ -x tests/bench/$(PART) ]] || { \
+		echo "make bench: PART=$(PART) is not measured by this version; there are: $$(cd tests/bench && ls)" >&2; exit 2; }
+	$(Q)mkdir -p build/bench
+	$(Q)tests/bench/$(PART) build/bench/$(PART).json
+
+# --- installing
+DESTDIR ?=
+.PHONY: install deb
+install: all ## install below DESTDIR and PREFIX
+	$(Q)install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/hotdesk/images profiles/images/*.yaml
+deb: ## (packages come later)
+	@echo "make deb: this version makes no package yet; use make install" >&2; exit 2
 
 # --- the rest
 .PHONY: deps
@@ -193,4 +221,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .SECONDARY:
--include $(shell find $(B) build/guest -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/guest $(F) -name '*.d' 2>/dev/null)
