@@ -75,8 +75,8 @@ int control_create(struct control **out, const char *path, const struct control_
 void control_destroy(struct control *c); /* NULL is fine */
 
 /*
- * Tells the clients that subscribed: "powerdown", "reset", "paused", "resumed", "quit". params is
- * an object, taken, or NULL.
+ * Tells the clients that subscribed: "powerdown", "failed", "reset", "paused", "resumed" or "quit".
+ * params is an object, taken, or NULL.
  */
 void control_event(struct control *c, const char *name, JsonObject *params);
 

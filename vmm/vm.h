@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vmm/bus.h"
+#include "vmm/cpuid.h"
 #include "vmm/irqchip.h"
 #include "vmm/memory.h"
 #include "vmm/power.h"
@@ -36,6 +37,7 @@ struct vm {
 	struct vm_events events;
 	uint64_t pci64_base; /* where 64-bit BARs go: below the end of what the CPU can address */
 
+	struct cpuid_table cpuid; /* what --cpu chose; kept as state */
 	unsigned ncpus;
 	struct vcpu *cpus[VM_CPUS_MAX];
 
@@ -57,12 +59,17 @@ struct vm_config {
 	const char *cpu; /* as --cpu */
 };
 
+void vm_init(struct vm *vm); /* nothing is made yet */
+
 /*
  * Opens /dev/kvm and makes everything, vCPU threads included: they stand still until vm_run().
  * 0 or -errno with one line logged; nothing is left behind then.
  */
 int vm_create(struct vm *vm, const struct vm_config *c, const struct vm_events *events);
-void vm_destroy(struct vm *vm); /* zeroed or failed ones are fine */
+
+/* Ends the vCPU threads, so that devices can be taken apart; then all the rest. */
+void vm_end(struct vm *vm);
+void vm_destroy(struct vm *vm); /* one that was only vm_init()ed, or destroyed already, is fine */
 
 /* Lets the vCPUs run; stops them, and returns when all stand still. Machine loop, no lock held. */
 void vm_run(struct vm *vm);
