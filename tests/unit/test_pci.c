@@ -320,6 +320,70 @@ static void test_a_bar_on_ram_or_another_is_decoded_nowhere(void **state)
 	rig_finish(&r);
 }
 
+/* A second device of the rig's, with one BAR at LAYOUT_PCI32 + 0x1000. */
+static void add_other(struct rig *r, struct pci_device *other)
+{
+	pci_device_init(other, "other", 4, 1, 2, 0);
+	other->bars[0] = (struct pci_bar){ .size = 0x1000, .ops = &regs, .opaque = r };
+	assert_int_equal(pci_bus_add(r->pci, other), 0);
+}
+
+static bool answers(struct rig *r, uint64_t address)
+{
+	r->reads = 0;
+	bus_read(r->mmio, address, 4);
+	return r->reads == 1;
+}
+
+static void test_bars_change_places(void **state)
+{
+	struct rig r;
+	struct pci_device other = { 0 };
+	uint64_t first = LAYOUT_PCI32, second = LAYOUT_PCI32 + 0x1000;
+
+	rig_init(&r);
+	add_other(&r, &other);
+	cfg_write(&r, PCI_COMMAND, 2, 6);
+	bus_write(r.mmio, ecam(4, PCI_COMMAND), 2, 6);
+	/* Both decode: the first finds its place taken until the second one leaves. */
+	cfg_write(&r, PCI_BAR0 + 8, 4, (uint32_t)second);
+	assert_false(answers(&r, first));
+	bus_write(r.mmio, ecam(4, PCI_BAR0), 4, first);
+	assert_true(answers(&r, first));
+	assert_ptr_equal(r.dev.bars[2].owner, &r.dev);
+	assert_true(r.dev.bars[2].mapped && r.dev.bars[2].address == second);
+	assert_true(other.bars[0].mapped && other.bars[0].address == first);
+	/* A reset brings both home, whichever comes first. */
+	pci_bus_reset(r.pci);
+	assert_true(r.dev.bars[2].mapped && r.dev.bars[2].address == first);
+	assert_true(other.bars[0].mapped && other.bars[0].address == second);
+	rig_finish(&r);
+}
+
+static void test_who_decodes_nothing_makes_room(void **state)
+{
+	struct rig r;
+	struct pci_device other = { 0 };
+
+	rig_init(&r);
+	add_other(&r, &other);
+	cfg_write(&r, PCI_COMMAND, 2, 6);
+	/* The rig's BAR 0, 0x4000 bytes in size, goes over the other's and its own BAR 2's place. */
+	cfg_write(&r, PCI_BAR0 + 8, 4, LAYOUT_PCI32 + 0x10000);
+	cfg_write(&r, PCI_BAR0, 4, LAYOUT_PCI32);
+	cfg_write(&r, PCI_BAR0 + 4, 4, 0);
+	assert_int_equal(r.moved_to, LAYOUT_PCI32);
+	assert_false(other.bars[0].mapped);
+	bus_write(r.mmio, ecam(4, PCI_COMMAND), 2, 6);
+	assert_false(other.bars[0].mapped);
+	cfg_write(&r, PCI_BAR0, 4, LAYOUT_PCI32 + 0x8000);
+	assert_true(other.bars[0].mapped);
+	/* Nowhere is told too. */
+	cfg_write(&r, PCI_BAR0, 4, 0);
+	assert_int_equal(r.moved_to, 0);
+	rig_finish(&r);
+}
+
 static void test_slots_are_taken_once(void **state)
 {
 	struct rig r;
@@ -466,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_measuring_moves_nothing),
 		cmocka_unit_test(test_a_bar_moves),
 		cmocka_unit_test(test_a_bar_on_ram_or_another_is_decoded_nowhere),
+		cmocka_unit_test(test_bars_change_places),
+		cmocka_unit_test(test_who_decodes_nothing_makes_room),
 		cmocka_unit_test(test_slots_are_taken_once),
 		cmocka_unit_test(test_reset_and_state),
 		cmocka_unit_test(test_masks_detach_and_keep_what_is_pending),

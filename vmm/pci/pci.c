@@ -79,33 +79,73 @@ static bool in_window(const struct pci_bus *b, uint64_t address, uint64_t size)
 	       range_inside(address - b->pci64_base, size, LAYOUT_PCI64_SIZE);
 }
 
-/* Brings the map in line with what the guest wrote, once it wants the memory decoded. */
-static void place_bar(struct pci_bus *b, struct pci_device *d, unsigned i)
+static void unmap_bar(struct pci_bus *b, struct pci_bar *bar)
+{
+	bus_remove(b->mmio, bar->address, bar->size);
+	bar->mapped = false;
+	if (bar->moved)
+		bar->moved(bar->opaque, 0);
+}
+
+/* A device that decodes nothing keeps its place only until another one wants it. */
+static void make_room(struct pci_bus *b, uint64_t address, uint64_t size)
+{
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+		struct pci_device *d = b->slots[slot];
+
+		for (unsigned i = 0; d && !pci_decodes(d) && i < PCI_BARS; i++) {
+			struct pci_bar *bar = &d->bars[i];
+
+			if (bar->mapped && bar->address < address + size &&
+				address < bar->address + bar->size)
+				unmap_bar(b, bar);
+		}
+	}
+}
+
+/* Brings the map in line with what the guest wrote. True where that left a place empty. */
+static bool place_bar(struct pci_bus *b, struct pci_device *d, unsigned i)
 {
 	struct pci_bar *bar = &d->bars[i];
 	uint64_t address = bar_address(d, i);
 	struct bus_range range = {
 		.base = address, .size = bar->size, .ops = &bar_ops, .opaque = bar, .name = d->name
 	};
+	bool was = bar->mapped;
 
-	if (bar->mapped && bar->address == address)
-		return;
-	if (bar->mapped)
-		bus_remove(b->mmio, bar->address, bar->size);
-	/* Outside the windows there may be RAM or another device: then it is decoded nowhere. */
-	bar->mapped = in_window(b, address, bar->size) && bus_add(b->mmio, &range) == 0;
+	if (was && bar->address == address)
+		return false;
+	if (was)
+		unmap_bar(b, bar);
 	bar->address = address;
+	/* Outside the windows there may be RAM or another device: then it is decoded nowhere. */
+	if (in_window(b, address, bar->size)) {
+		make_room(b, address, bar->size);
+		bar->mapped = bus_add(b->mmio, &range) == 0;
+	}
 	if (bar->moved && bar->mapped)
 		bar->moved(bar->opaque, address);
+	return was;
 }
 
-static void place_bars(struct pci_bus *b, struct pci_device *d)
+static bool place_bars(struct pci_bus *b, struct pci_device *d)
 {
-	if (!pci_decodes(d))
-		return;
-	for (unsigned i = 0; i < PCI_BARS; i++)
+	bool left = false;
+
+	for (unsigned i = 0; i < PCI_BARS && pci_decodes(d); i++)
 		if (d->bars[i].size)
-			place_bar(b, d, i);
+			left |= place_bar(b, d, i);
+	return left;
+}
+
+/* Places the BARs of d, and then those of others that may have waited for where it was. */
+static void replace_bars(struct pci_bus *b, struct pci_device *d)
+{
+	if (!place_bars(b, d))
+		return;
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+		if (b->slots[slot])
+			place_bars(b, b->slots[slot]);
 }
 
 uint64_t pci_bar_read(struct pci_device *d, unsigned bar, uint64_t offset, unsigned size)
@@ -164,7 +204,7 @@ static void config_write(
 		*byte = (uint8_t)((*byte & ~mask) | (value & mask));
 	}
 	if (touches(offset, size, PCI_COMMAND, 2) || touches(offset, size, PCI_BAR0, 4 * PCI_BARS))
-		place_bars(b, d);
+		replace_bars(b, d);
 	if (d->msix && touches(offset, size, d->msix_cap + 2, 2))
 		msix_written(d);
 	if (d->config_written)
@@ -377,10 +417,12 @@ void pci_bus_reset(struct pci_bus *b)
 		memcpy(d->config, b->pristine[slot], PCI_CONFIG_SIZE);
 		if (d->msix)
 			msix_reset(d->msix);
-		for (unsigned i = 0; i < PCI_BARS; i++)
-			if (d->bars[i].size)
-				place_bar(b, d, i);
 	}
+	/* Now that nobody decodes, nobody stands in another's way. */
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+		for (unsigned i = 0; b->slots[slot] && i < PCI_BARS; i++)
+			if (b->slots[slot]->bars[i].size)
+				place_bar(b, b->slots[slot], i);
 	pthread_mutex_unlock(&b->lock);
 }
 

@@ -4,8 +4,9 @@
  *
  * Devices stand in fixed slots (vmm/layout.h), are there from the start and have one function.
  * BARs get addresses before the guest starts, since no firmware would do it. A BAR leaves its
- * place only for a new one: while a guest has decoding off to measure a BAR, accesses are refused
- * but the map stays as it is, since each change of it costs more than the whole measuring.
+ * place only for a new one, or where its device decodes nothing and another wants to stand there:
+ * while a guest has decoding off to measure a BAR, accesses are refused but the map stays as it is,
+ * since each change of it costs more than the whole measuring.
  *
  * Threads: config accesses on vCPU threads, under the bus's lock; set-up before any of them.
  */
@@ -46,7 +47,10 @@ struct pci_bar {
 	bool is_64;    /* takes this BAR and the next; prefetchable */
 	const struct bus_ops *ops;
 	void *opaque;
-	/* Where it is decoded now; called once before the guest starts and when it has moved. Optional. */
+	/*
+	 * Where it is decoded now, 0: nowhere. Called once before the guest starts and when it has
+	 * moved. Optional.
+	 */
 	void (*moved)(void *opaque, uint64_t address);
 
 	uint64_t address; /* private to pci.c, as is: */

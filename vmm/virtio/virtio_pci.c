@@ -73,7 +73,7 @@ struct virtio_pci {
 	struct msix *msix;
 	const struct doorbell_ops *doorbells;
 	void *doorbells_opaque;
-	uint64_t bar; /* where it is now */
+	uint64_t bar; /* where it is now, 0: nowhere */
 	uint8_t cfg_cap;
 
 	/* Under dev->lock */
@@ -130,7 +130,7 @@ static void detach_kicks(struct virtio_pci *p)
 /* The addresses of a live driver's queues ring directly; all others go through notify_write(). */
 static void attach_kicks(struct virtio_pci *p)
 {
-	for (unsigned q = 0; q < p->dev->nqueues; q++) {
+	for (unsigned q = 0; q < p->dev->nqueues && p->bar; q++) {
 		struct kick *k = &p->kicks[q];
 		uint64_t address = p->bar + NOTIFY + NOTIFY_STRIDE * q;
 
@@ -155,10 +155,9 @@ static void bar_moved(void *opaque, uint64_t address)
 
 	pthread_mutex_lock(&p->dev->lock);
 	p->bar = address;
-	if (p->dev->status & VIRTIO_STATUS_DRIVER_OK) {
-		detach_kicks(p);
+	detach_kicks(p);
+	if (p->dev->status & VIRTIO_STATUS_DRIVER_OK)
 		attach_kicks(p);
-	}
 	pthread_mutex_unlock(&p->dev->lock);
 }
 
