@@ -209,10 +209,10 @@ static void await_resize(void)
 	print("STEP resize\n");
 	CHECK(WAIT(read32(gpu.config + GPU_CONFIG_EVENTS_READ) & GPU_EVENT_DISPLAY, 10000));
 	CHECK(WAIT(interrupts(gpu.config_vector) > 0, 1000));
+	read_display_info(); /* before the event is cleared, as Linux does */
+	check_edid();
 	write32(gpu.config + GPU_CONFIG_EVENTS_CLEAR, GPU_EVENT_DISPLAY);
 	CHECK_EQ(read32(gpu.config + GPU_CONFIG_EVENTS_READ) & GPU_EVENT_DISPLAY, 0);
-	read_display_info();
-	check_edid();
 }
 
 void guest_main(void)
