@@ -47,6 +47,7 @@
 
 /* Global system interrupts */
 #define GSI_KEYBOARD  1
+#define GSI_TIMER     2 /* ISA's line 0, on the IOAPIC pin that PCs have it on */
 #define GSI_SERIAL    4
 #define GSI_RTC       8
 #define GSI_SCI       9 /* level, active high */

@@ -312,7 +312,7 @@ static void madt_cpu(struct acpi_area *a, uint32_t id)
 
 static uint64_t add_madt(struct acpi_area *a, unsigned ncpus)
 {
-	/* KVM's PIT raises GSI 0 itself, so that the timer needs no override; the SCI is a level. */
+	struct madt_override timer = { 2, sizeof timer, 0, 0, GSI_TIMER, 0 };
 	struct madt_override sci = { 2, sizeof sci, 0, GSI_SCI, GSI_SCI, MADT_HIGH_LEVEL };
 	struct madt_ioapic ioapic = { 1, sizeof ioapic, 0, 0, LAYOUT_IOAPIC, 0 };
 	struct madt_lapic_nmi nmi = { 4, sizeof nmi, 0xff, 0, 1 };
@@ -324,6 +324,7 @@ static uint64_t add_madt(struct acpi_area *a, unsigned ncpus)
 	for (unsigned i = 0; i < ncpus; i++)
 		madt_cpu(a, i);
 	area_put(a, &ioapic, sizeof ioapic);
+	area_put(a, &timer, sizeof timer);
 	area_put(a, &sci, sizeof sci);
 	area_put(a, &nmi, sizeof nmi);
 	if (ncpus > MADT_LAPIC_IDS)
