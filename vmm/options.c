@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "util/bytes.h"
+#include "vmm/boot/kernel.h"
 #include "vmm/options_config.h"
 #include "vmm/options_value.h"
 
@@ -175,7 +176,9 @@ static const struct option_def option_table[] = {
 		apply_serial },
 	{ "control", "unix:PATH", "socket for 'hotdesk vm PATH METHOD'", apply_control },
 	{ "run", "DIR", "for the guest's memory and the like (default /dev/shm)", apply_run },
-	{ "cache", "DIR | none", "for unpacked kernels (default ~/.cache/hotdesk)", apply_cache },
+	{ "cache", "DIR | none",
+		"for unpacked kernels (default ~/.cache/hotdesk/kernels, root's below /var/cache)",
+		apply_cache },
 	{ "log-level", "LEVEL", "error, warning, info (default) or debug", apply_log_level },
 	{ "audio", NULL, NULL, apply_off_only },
 	{ "usb", NULL, NULL, apply_off_only },
@@ -367,7 +370,7 @@ static void options_defaults(struct vmm_options *o)
 		.keymap_layout = g_strdup("us"),
 		.keymap_variant = g_strdup(""),
 		.run_dir = g_strdup("/dev/shm"),
-		.cache_dir = g_build_filename(g_get_user_cache_dir(), "hotdesk", NULL),
+		.cache_dir = kernel_cache_default(),
 		.log_level = LOG_INFO,
 	};
 }
