@@ -2,6 +2,7 @@
 #include "display/vnc/address.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,6 @@ static int bind_unix(int fd, const struct sockaddr_un *un)
 static int listen_unix(struct vnc_address *a, const char *path)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct stat st;
 	int err;
 
 	if (!*path) {
@@ -90,10 +90,8 @@ static int listen_unix(struct vnc_address *a, const char *path)
 		return err;
 	}
 	a->path = g_strdup(path);
-	if (lstat(path, &st) == 0) {
-		a->dev = st.st_dev;
-		a->ino = st.st_ino;
-	}
+	/* While it is held open, no other file gets its inode's number. */
+	a->file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	a->local = true;
 	snprintf(a->text, sizeof a->text, "unix:%s", path);
 	return 0;
@@ -191,7 +189,7 @@ int vnc_address_listen(struct vnc_address *a, const char *spec)
 {
 	int err;
 
-	*a = (struct vnc_address){ .fd = -1 };
+	*a = (struct vnc_address){ .fd = -1, .file = -1 };
 	err = g_str_has_prefix(spec, "unix:") ? listen_unix(a, spec + 5) : listen_tcp(a, spec);
 	if (!err && listen(a->fd, BACKLOG) < 0) {
 		err = -errno;
@@ -202,17 +200,25 @@ int vnc_address_listen(struct vnc_address *a, const char *spec)
 	return err;
 }
 
+static bool is_our_file(const struct vnc_address *a)
+{
+	struct stat ours, there;
+
+	return a->path && fstat(a->file, &ours) == 0 && lstat(a->path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 void vnc_address_close(struct vnc_address *a)
 {
-	struct stat st;
-
-	if (a->path && lstat(a->path, &st) == 0 && st.st_dev == a->dev && st.st_ino == a->ino)
+	if (is_our_file(a))
 		unlink(a->path);
 	g_free(a->path);
 	a->path = NULL;
+	if (a->file >= 0)
+		close(a->file);
 	if (a->fd >= 0)
 		close(a->fd);
-	a->fd = -1;
+	a->fd = a->file = -1;
 }
 
 void vnc_address_peer(int fd, char *text, size_t size)

@@ -3,14 +3,13 @@
 #pragma once
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stddef.h>
 
 struct vnc_address {
 	int fd;     /* listening, non-blocking */
 	bool local; /* a unix socket, or a loopback address */
 	char *path; /* of the unix socket, removed at the end; else NULL */
-	dev_t dev;  /* which file it is, so that no other's is removed */
-	ino_t ino;
+	int file;   /* O_PATH: which file that is, so that no other's is removed */
 	char text[128]; /* as it is spelt, with the port that port 0 became */
 };
 

@@ -158,7 +158,7 @@ int vnc_server_create(struct display *display, struct seat *seat, const struct k
 	struct vnc_server *v = g_new0(struct vnc_server, 1);
 	int err;
 
-	v->address.fd = -1;
+	v->address.fd = v->address.file = -1;
 	v->name = g_strdup(config->name ? config->name : "Hotdesk");
 	v->clients_max = config->clients_max ? config->clients_max : CLIENTS_MAX;
 	v->sessions = g_ptr_array_new();
