@@ -44,6 +44,7 @@ void rfb_put_size(GByteArray *out, unsigned width, unsigned height)
 	rfb_put_rect(out, 0, 0, width, height, RFB_ENC_NEW_SIZE);
 }
 
+/* libvncclient takes a screen with id 0 for none: a head's id is its number and one. */
 static void put_screen(GByteArray *out, unsigned id, unsigned x, unsigned width, unsigned height)
 {
 	rfb_put_u32(out, id);
@@ -67,12 +68,12 @@ void rfb_put_extended_size(GByteArray *out, enum rfb_size_reason reason,
 	rfb_put_u8(out, 0);
 	rfb_put_u16(out, 0);
 	if (!count)
-		put_screen(out, 0, 0, width, height);
+		put_screen(out, 1, 0, width, height);
 	for (unsigned i = 0; i < DISPLAY_HEADS_MAX; i++) {
 		const struct display_head *h = &layout->heads[i];
 
 		if (h->width)
-			put_screen(out, i, h->x, h->width, h->height);
+			put_screen(out, i + 1, h->x, h->width, h->height);
 	}
 }
 

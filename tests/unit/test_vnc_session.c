@@ -248,7 +248,7 @@ static void test_several_heads(void **state)
 	assert_int_equal(c.width, 290);
 	assert_int_equal(c.height, 120);
 	assert_int_equal(c.screens, 2);
-	assert_int_equal(c.screen[1].id, 1);
+	assert_int_equal(c.screen[1].id, 2);
 	assert_int_equal(c.screen[1].x, 200);
 	assert_int_equal(c.screen[1].height, 120);
 	assert_true(rfb_client_update(&c));
