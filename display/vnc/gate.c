@@ -22,6 +22,8 @@ struct gate {
 	GSource *source;
 	gpointer tag; /* of fd in source */
 	GIOCondition watched;
+	bool again;      /* the next pass is due at once */
+	bool poked;      /* by any thread */
 	gint64 deadline; /* of the handshake; -1 */
 
 	const char *why; /* set: to be closed */
@@ -193,8 +195,9 @@ static gboolean dispatch(GSource *source, GSourceFunc unused, gpointer data)
 
 	if (g->deadline >= 0 && g_get_monotonic_time() >= g->deadline)
 		fail(g, "did not finish its handshake in time", 0);
+	g->again = false;
 	/* Before anything is looked at: a poke from here on counts again. */
-	g_source_set_ready_time(source, g->deadline);
+	__atomic_store_n(&g->poked, false, __ATOMIC_SEQ_CST);
 	flush(g);
 	if (!g->why)
 		take_input(g, got, &more);
@@ -206,22 +209,39 @@ static gboolean dispatch(GSource *source, GSourceFunc unused, gpointer data)
 		return G_SOURCE_REMOVE; /* g is gone */
 	}
 	watch(g);
-	if (more && gate_queued(g) < GATE_LOW)
-		g_source_set_ready_time(source, 0);
+	g->again = more && gate_queued(g) < GATE_LOW;
 	return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs source_funcs = { .dispatch = dispatch };
+/*
+ * Not GLib's ready time: setting that writes to the loop's event descriptor, even from the loop
+ * itself, and this happens for each piece.
+ */
+static gboolean check(GSource *source)
+{
+	const struct gate *g = ((struct gate_source *)source)->gate;
+
+	return g->again || __atomic_load_n(&g->poked, __ATOMIC_SEQ_CST);
+}
+
+static gboolean prepare(GSource *source, gint *timeout)
+{
+	*timeout = -1;
+	return check(source);
+}
+
+static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
 
 void gate_poke(struct gate *g)
 {
-	g_source_set_ready_time(g->source, 0);
+	if (!__atomic_exchange_n(&g->poked, true, __ATOMIC_SEQ_CST))
+		g_main_context_wakeup(NULL);
 }
 
 void gate_open(struct gate *g)
 {
 	g->deadline = -1;
-	gate_poke(g);
+	g_source_set_ready_time(g->source, -1);
 }
 
 static void set_socket_options(int fd)
@@ -256,7 +276,8 @@ struct gate *gate_create(int fd, unsigned handshake_ms, const struct gate_ops *o
 	g_source_set_static_name(g->source, "vnc client");
 	g->watched = G_IO_IN | G_IO_HUP | G_IO_ERR;
 	g->tag = g_source_add_unix_fd(g->source, fd, g->watched);
-	g_source_set_ready_time(g->source, 0); /* sends what the owner queues now */
+	g_source_set_ready_time(g->source, g->deadline);
+	g->again = true; /* sends what the owner queues now */
 	g_source_attach(g->source, NULL);
 	return g;
 }
