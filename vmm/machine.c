@@ -184,6 +184,7 @@ static void power_request(void *opaque, enum power_request what, const char *by)
 	struct machine *m = opaque;
 
 	log_debug("%s asks for %s", by, what == POWER_OFF ? "power off" : "a reset");
+	vm_freeze(&m->vm);
 	loop_post(m->loop, what == POWER_OFF ? &m->off_work : &m->reset_work);
 }
 

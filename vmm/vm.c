@@ -190,20 +190,34 @@ int vm_create(struct vm *vm, const struct vm_config *c, const struct vm_events *
 
 /* ---- running ---- */
 
-static void wish(struct vm *vm, int what)
+/* The lock is held. */
+static void set_wish(struct vm *vm, int what)
 {
-	pthread_mutex_lock(&vm->lock);
 	vm->wish = what;
 	pthread_cond_broadcast(&vm->changed);
 	if (what != VM_RUNNING)
 		for (unsigned i = 0; i < vm->ncpus; i++)
 			vcpu_kick(vm->cpus[i]);
+}
+
+static void wish(struct vm *vm, int what)
+{
+	pthread_mutex_lock(&vm->lock);
+	set_wish(vm, what);
 	pthread_mutex_unlock(&vm->lock);
 }
 
 void vm_run(struct vm *vm)
 {
 	wish(vm, VM_RUNNING);
+}
+
+void vm_freeze(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (vm->wish == VM_RUNNING)
+		set_wish(vm, VM_STOPPED);
+	pthread_mutex_unlock(&vm->lock);
 }
 
 void vm_stop(struct vm *vm)

@@ -76,6 +76,12 @@ void vm_run(struct vm *vm);
 void vm_stop(struct vm *vm);
 
 /*
+ * As vm_stop() without waiting: for a vCPU that asks for power-off or reset, so that the guest does
+ * nothing after its request. Any thread; the machine loop's vm_stop() or vm_run() follows.
+ */
+void vm_freeze(struct vm *vm);
+
+/*
  * Puts interrupt controllers and vCPUs back to power-on and the first vCPU at entry, for a start
  * and for a reset in place. Stopped. 0 or -errno with one line logged.
  */
