@@ -50,13 +50,15 @@ struct control_ops {
 	/* 0x0 asks to unplug the head; else each side is SCANOUT_SIZE_MIN .. SCANOUT_SIZE_MAX. */
 	bool (*resize)(void *opaque, unsigned head, unsigned width, unsigned height, char **why);
 
-	/* Names as the user wrote them, NULL-ended, 1 .. CONTROL_KEYS_MAX of them. */
-	bool (*key)(void *opaque, const char *const *names, enum control_press press, char **why);
 	bool (*pointer)(void *opaque, const struct control_pointer *p, char **why);
 
 	/*
-	 * These answer by control_call_*(), now or later. text is UTF-8; the PNG goes out as base64.
+	 * These answer by control_call_*(), now or later, when the keys have gone into the guest.
+	 * names are as the user wrote them, NULL-ended, 1 .. CONTROL_KEYS_MAX of them. text is
+	 * UTF-8; the PNG goes out as base64.
 	 */
+	void (*key)(void *opaque, const char *const *names, enum control_press press,
+		struct control_call *call);
 	void (*type)(void *opaque, const char *text, struct control_call *call);
 	void (*screenshot)(void *opaque, unsigned head, bool cursor, struct control_call *call);
 };

@@ -163,18 +163,14 @@ static void method_key(struct method_run *m)
 {
 	const char *names[CONTROL_KEYS_MAX + 1] = { NULL };
 	enum control_press press = params_press(&m->params);
-	char *why = NULL;
-	bool ok;
 
 	method_read_keys(&m->params, names);
 	if (!params_good(&m->params, m->call, "keys action"))
 		return;
-	if (!m->ops->key) {
+	if (m->ops->key)
+		m->ops->key(m->opaque, names, press, m->call);
+	else
 		method_absent(m->call);
-		return;
-	}
-	ok = m->ops->key(m->opaque, names, press, &why);
-	method_answer(m->call, ok, why);
 }
 
 static uint16_t method_button(struct params *p)

@@ -27,6 +27,7 @@ struct desktop {
 	struct keymap *keymap;
 	struct machine *machine;
 	struct seat_user *controller; /* keys and pointer of the control socket */
+	GQueue keys; /* that go into the guest one after the other: desktop_control.c */
 	struct control *control;
 	struct vnc_server *vnc;
 
@@ -37,6 +38,9 @@ struct desktop {
 
 /* The methods of the control socket; opaque is the desktop. */
 extern const struct control_ops desktop_control_ops;
+
+/* Stops typing; whoever waits for it is told so. */
+void desktop_cancel_keys(struct desktop *d);
 
 /* Ends the service loop, and the process with this status. */
 void desktop_quit(struct desktop *d, int status);

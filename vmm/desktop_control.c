@@ -241,43 +241,117 @@ static void do_screenshot(void *opaque, unsigned head, bool cursor, struct contr
 
 /* ---- keys and pointer ---- */
 
-static bool do_key(void *opaque, const char *const *names, enum control_press press, char **why)
-{
-	struct desktop *d = opaque;
+/*
+ * Keys on their way into the guest, in the order in which they were asked for: each text or chord
+ * begins when the one before it has gone out.
+ */
+struct keys {
+	struct desktop *d;
+	char *text; /* or NULL and: */
+	unsigned ncodes;
 	uint16_t codes[CONTROL_KEYS_MAX];
-	unsigned n = 0;
+	struct typing *typing;     /* while it goes out */
+	struct control_call *call; /* NULL: nobody waits */
+};
 
-	for (; names[n] && n < CONTROL_KEYS_MAX; n++) {
-		codes[n] = key_from_name(names[n]);
-		if (!codes[n])
-			return refuse(why, "no key is called \"%s\"", names[n]);
-	}
-	if (press == CONTROL_CLICK) {
-		typing_chord(d->seat, codes, n, 0, NULL, NULL);
-		return true;
-	}
-	for (unsigned i = 0; i < n; i++)
-		seat_user_key(d->controller, codes[i], press == CONTROL_DOWN);
-	return true;
+static void keys_free(struct keys *k)
+{
+	g_free(k->text);
+	g_free(k);
 }
 
-static void typed(void *opaque, bool cancelled)
+static void keys_next(struct desktop *d);
+
+static void keys_done(void *opaque, bool cancelled)
 {
-	if (cancelled)
-		control_call_fail(opaque, "the typing was cancelled");
-	else
-		control_call_done(opaque);
+	struct keys *k = opaque;
+	struct desktop *d = k->d;
+
+	g_queue_remove(&d->keys, k);
+	if (k->call && cancelled)
+		control_call_fail(k->call, "the desktop ended before all was typed");
+	else if (k->call)
+		control_call_done(k->call);
+	keys_free(k);
+	keys_next(d);
+}
+
+static void keys_next(struct desktop *d)
+{
+	struct keys *k;
+
+	while ((k = g_queue_peek_head(&d->keys)) && !k->typing) {
+		char *error = NULL;
+
+		if (k->text)
+			k->typing =
+				typing_start(d->seat, d->keymap, k->text, 0, keys_done, k, &error);
+		else
+			k->typing = typing_chord(d->seat, k->codes, k->ncodes, 0, keys_done, k);
+		if (k->typing)
+			return;
+		g_queue_pop_head(&d->keys);
+		if (k->call)
+			control_call_fail(k->call, "%s", error);
+		g_free(error);
+		keys_free(k);
+	}
+}
+
+static void keys_add(struct desktop *d, struct keys *k)
+{
+	k->d = d;
+	g_queue_push_tail(&d->keys, k);
+	keys_next(d);
+}
+
+void desktop_cancel_keys(struct desktop *d)
+{
+	struct keys *k;
+
+	while (g_queue_get_length(&d->keys) > 1) {
+		k = g_queue_pop_tail(&d->keys);
+		if (k->call)
+			control_call_fail(k->call, "the desktop ended before this was typed");
+		keys_free(k);
+	}
+	k = g_queue_peek_head(&d->keys);
+	if (k)
+		typing_cancel(k->typing);
+}
+
+static void do_key(
+	void *opaque, const char *const *names, enum control_press press, struct control_call *call)
+{
+	struct desktop *d = opaque;
+	struct keys *k = g_new0(struct keys, 1);
+
+	for (; names[k->ncodes] && k->ncodes < CONTROL_KEYS_MAX; k->ncodes++) {
+		k->codes[k->ncodes] = key_from_name(names[k->ncodes]);
+		if (!k->codes[k->ncodes]) {
+			control_call_fail(call, "no key is called \"%s\"", names[k->ncodes]);
+			keys_free(k);
+			return;
+		}
+	}
+	if (press == CONTROL_CLICK) {
+		k->call = call;
+		keys_add(d, k);
+		return;
+	}
+	for (unsigned i = 0; i < k->ncodes; i++)
+		seat_user_key(d->controller, k->codes[i], press == CONTROL_DOWN);
+	keys_free(k);
+	control_call_done(call);
 }
 
 static void do_type(void *opaque, const char *text, struct control_call *call)
 {
-	struct desktop *d = opaque;
-	char *error = NULL;
+	struct keys *k = g_new0(struct keys, 1);
 
-	if (!typing_start(d->seat, d->keymap, text, 0, typed, call, &error)) {
-		control_call_fail(call, "%s", error);
-		g_free(error);
-	}
+	k->text = g_strdup(text);
+	k->call = call;
+	keys_add(opaque, k);
 }
 
 /* A head's pixels to the tablet's units, which span all heads. */

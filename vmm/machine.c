@@ -389,8 +389,8 @@ static int add_disks(struct machine *m)
 	for (unsigned i = 0; i < m->options->ndisks; i++) {
 		int err;
 
-		m->blks[i] = vblk_create(i, "", m->disks[i],
-			MIN(m->options->cpus, VBLK_QUEUES_MAX), m->loop, &m->vm.mem);
+		m->blks[i] = vblk_create(i, "", m->disks[i], MIN(m->options->cpus, VBLK_QUEUES_MAX),
+			m->loop, &m->vm.mem);
 		if (!m->blks[i])
 			return no_memory("virtio-blk");
 		err = add_virtio(m, vblk_device(m->blks[i]), PCI_SLOT_DISK + i, 0x018000);

@@ -121,6 +121,7 @@ static void finish(struct desktop *d)
 {
 	if (d->machine)
 		machine_stop(d->machine);
+	desktop_cancel_keys(d);
 	vnc_server_destroy(d->vnc);
 	control_destroy(d->control);
 	seat_user_destroy(d->controller);

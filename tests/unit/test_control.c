@@ -61,12 +61,17 @@ static bool op_resize(void *opaque, unsigned head, unsigned width, unsigned heig
 	return op_simple(opaque, text, why);
 }
 
-static bool op_key(void *opaque, const char *const *names, enum control_press press, char **why)
+static void op_key(
+	void *opaque, const char *const *names, enum control_press press, struct control_call *call)
 {
 	g_autofree char *joined = g_strjoinv("+", (char **)names);
 	g_autofree char *text = g_strdup_printf("key %s %d", joined, press);
+	g_autofree char *why = NULL;
 
-	return op_simple(opaque, text, why);
+	if (op_simple(opaque, text, &why))
+		control_call_done(call);
+	else
+		control_call_fail(call, "%s", why);
 }
 
 static bool op_pointer(void *opaque, const struct control_pointer *p, char **why)

@@ -191,14 +191,16 @@ static bool op_powerdown(void *opaque, char **why)
 	return true;
 }
 
-static bool op_key(void *opaque, const char *const *names, enum control_press press, char **why)
+static void op_key(void *opaque, const char *const *names, enum control_press press,
+	struct control_call *call)
 {
 	struct bench *b = opaque;
 
 	g_string_append_printf(b->said, "%s;", names[0]);
 	if (!strcmp(names[0], "bad"))
-		*why = g_strdup("no such key: bad");
-	return !*why;
+		control_call_fail(call, "no such key: bad");
+	else
+		control_call_done(call);
 }
 
 static void op_screenshot(void *opaque, unsigned head, bool cursor, struct control_call *call)
