@@ -365,6 +365,7 @@ def test_input(place):
     m.call("pointer", button="left", action="up")
     m.call("pointer", wheel=1)
     m.call("key", keys=["end"], action="down")
+    m.call("key", keys=["end"], action="up")  # and the guest is gone
     m.finish("input")
     got = keys(m)
     # KEY_LEFTCTRL 29, LEFTALT 56, DELETE 111; A 30; LEFTSHIFT 42 H 35 I 23 1 2
@@ -392,6 +393,7 @@ def test_input_pointer(place):
         m.call("pointer", x=x, y=y)
         time.sleep(0.1)
     m.call("key", keys=["end"], action="down")
+    m.call("key", keys=["end"], action="up")  # and the guest is gone
     m.finish("input")
     places = [(code, value) for kind, code, value in events(m, "tablet") if kind == EV_ABS]
     xs = [value for code, value in places if code == 0]
