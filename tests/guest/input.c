@@ -19,7 +19,7 @@ enum {
 	EV_REL = 2,
 	EV_ABS = 3,
 	EV_LED = 0x11,
-	LED_CAPSL = 1,
+	LED_SCROLLL = 2, /* no lock that changes what a text becomes */
 	KEY_END = 107,
 };
 
@@ -69,7 +69,7 @@ static void give_buffer(struct input *in, unsigned i)
 
 static void light(struct input *in)
 {
-	static struct event led = { EV_LED, LED_CAPSL, 1 };
+	static struct event led = { EV_LED, LED_SCROLLL, 1 };
 	struct buf b = { &led, sizeof led, false };
 
 	CHECK(query(in, CFG_EV_BITS, EV_LED) > 0);
