@@ -68,17 +68,20 @@ struct irqchip *irqchip_create(int vm_fd)
 {
 	struct irqchip *ic = calloc(1, sizeof *ic);
 	size_t entries = PIC_PINS + GSI_MSI_FIRST + MSI_ROUTES_MAX;
+	int err;
 
 	if (!ic)
 		return NULL;
 	ic->vm_fd = vm_fd;
 	pthread_mutex_init(&ic->lock, NULL);
 	ic->table = calloc(1, sizeof *ic->table + entries * sizeof ic->table->entries[0]);
-	if (!ic->table) {
-		irqchip_destroy(ic);
-		return NULL;
-	}
-	return ic;
+	/* At once, since KVM's own routes have the timer on pin 0. */
+	err = ic->table ? set_routes(ic) : -ENOMEM;
+	if (!err)
+		return ic;
+	irqchip_destroy(ic);
+	errno = -err;
+	return NULL;
 }
 
 void irqchip_destroy(struct irqchip *ic)

@@ -158,7 +158,9 @@ static int create(struct vm *vm, const struct vm_config *c)
 	vm->mmio = bus_create();
 	vm->ports = bus_create();
 	vm->irqchip = irqchip_create(vm->fd);
-	if (!vm->mmio || !vm->ports || !vm->irqchip)
+	if (!vm->irqchip)
+		return fail("interrupt routes", -errno);
+	if (!vm->mmio || !vm->ports)
 		return fail("buses", -ENOMEM);
 	return add_cpus(vm, c);
 }
