@@ -32,7 +32,8 @@ def test_smoke(place):
     expect("command line", 'cmdline "quiet a=1 text="x y""', m_lines[0])
     if not any(line == "hypervisor KVMKVMKVM" for line in m_lines):
         raise Failed("CPUID does not show KVM")
-    expect("memory", 65536, 1024 * 64)
+    if "pit pin 2: " not in "".join(m_lines):
+        raise Failed("the timer is not where PCs have it")
 
 
 def test_smoke_memory_above_4g(place):
