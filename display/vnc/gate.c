@@ -274,6 +274,8 @@ struct gate *gate_create(int fd, unsigned handshake_ms, const struct gate_ops *o
 	g->source = g_source_new(&source_funcs, sizeof(struct gate_source));
 	((struct gate_source *)g->source)->gate = g;
 	g_source_set_static_name(g->source, "vnc client");
+	/* Nothing here runs a loop inside of a loop; without this GLib wakes itself at each dispatch. */
+	g_source_set_can_recurse(g->source, TRUE);
 	g->watched = G_IO_IN | G_IO_HUP | G_IO_ERR;
 	g->tag = g_source_add_unix_fd(g->source, fd, g->watched);
 	g_source_set_ready_time(g->source, g->deadline);

@@ -4,8 +4,7 @@
  *
  * Nothing here waits. What a client may take of us: RFB_MESSAGE_MAX and a little of memory for an
  * unfinished message, GATE_HIGH and one message's answer of queue (above it the client is not read
- * from), GATE_MESSAGES messages and one piece of an update a pass of the loop, then it is the
- * others' turn.
+ * from), GATE_MESSAGES messages and one turn of encoding a pass of the loop, then the others follow.
  *
  * Service loop, but for gate_poke().
  */

@@ -38,14 +38,38 @@ bool vnc_news_size_due(
 	       (n->layout.width != width || n->layout.height != height);
 }
 
-void vnc_news_put_size(struct vnc_news *n, const struct vnc_caps *caps, unsigned width,
-	unsigned height, GByteArray *out)
+/*
+ * A viewer takes nothing from the answer to a wish that was not granted: it stands alone, with
+ * the sizes as the client knows them. Where the guest has followed already, it was granted.
+ */
+static bool put_refusal(struct vnc_news *n, unsigned width, unsigned height, GByteArray *out)
 {
+	if (!n->size_answered || n->size_status == RFB_SIZE_OK)
+		return false;
+	if (n->size_status == RFB_SIZE_FORWARDED && n->size) {
+		n->size_status = RFB_SIZE_OK;
+		return false;
+	}
+	rfb_put_extended_size(out, RFB_SIZE_CLIENT, n->size_status, width, height, &n->told);
+	n->size_answered = false;
+	return true;
+}
+
+void vnc_news_put_size(struct vnc_news *n, const struct vnc_caps *caps, unsigned *width,
+	unsigned *height, GByteArray *out)
+{
+	if (caps->extended_size && put_refusal(n, *width, *height, out))
+		return;
+	if (n->layout.width) {
+		*width = n->layout.width;
+		*height = n->layout.height;
+	}
 	if (caps->extended_size)
 		rfb_put_extended_size(out, n->size_answered ? RFB_SIZE_CLIENT : RFB_SIZE_SERVER,
-			n->size_answered ? n->size_status : RFB_SIZE_OK, width, height, &n->layout);
+			RFB_SIZE_OK, *width, *height, &n->layout);
 	else
-		rfb_put_size(out, width, height);
+		rfb_put_size(out, *width, *height);
+	n->told = n->layout;
 	n->size = n->size_asked = n->size_answered = false;
 }
 

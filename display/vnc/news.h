@@ -14,6 +14,7 @@
 struct vnc_news {
 	/* The facts. */
 	struct display_layout layout;
+	struct display_layout told;        /* what the client knows of it */
 	struct cursor_image *cursor_image; /* a reference, or NULL for none */
 	unsigned led_bits;                 /* SEAT_LED_* */
 	const char *long_name;             /* where it did not fit the handshake */
@@ -36,9 +37,12 @@ void vnc_news_size_answer(struct vnc_news *n, enum rfb_size_status status);
 bool vnc_news_size_due(
 	const struct vnc_news *n, const struct vnc_caps *caps, unsigned width, unsigned height);
 
-/* Appends the one rectangle of such an update. width x height is the new size. */
-void vnc_news_put_size(struct vnc_news *n, const struct vnc_caps *caps, unsigned width,
-	unsigned height, GByteArray *out);
+/*
+ * Appends the one rectangle of such an update. *width, *height: the size that the client was told
+ * last, and then what it is told now. Something may still be due after it.
+ */
+void vnc_news_put_size(struct vnc_news *n, const struct vnc_caps *caps, unsigned *width,
+	unsigned *height, GByteArray *out);
 
 /* How many rectangles the rest makes, and those. */
 unsigned vnc_news_count(const struct vnc_news *n, const struct vnc_caps *caps);

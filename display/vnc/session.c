@@ -24,6 +24,8 @@
 enum {
 	IN_FLIGHT_MAX = 2,    /* updates that the client has not confirmed by a fence */
 	HELD_MAX = 64 * 1024, /* answers that wait for the end of an update */
+	TURN_PIXELS =
+		16 * 1024, /* encoded before it is the others' turn; the last piece may exceed it */
 };
 
 struct vnc_session {
@@ -122,12 +124,8 @@ static bool send_size(struct vnc_session *s)
 
 	if (!vnc_news_size_due(&s->news, &s->caps, s->width, s->height))
 		return false;
-	if (s->news.layout.width) {
-		width = s->news.layout.width;
-		height = s->news.layout.height;
-	}
 	put_header(s, 1);
-	vnc_news_put_size(&s->news, &s->caps, width, height, s->scratch);
+	vnc_news_put_size(&s->news, &s->caps, &width, &height, s->scratch);
 	send_scratch(s);
 	if (width != s->width || height != s->height) {
 		s->width = width;
@@ -184,6 +182,19 @@ static bool start_update(struct vnc_session *s)
 	return true;
 }
 
+/* Small pieces go together: an update of a caret and a clock is one packet, fence and all. */
+static void send_pieces(struct vnc_session *s)
+{
+	unsigned pixels = 0;
+
+	g_byte_array_set_size(s->scratch, 0);
+	while (vnc_update_sending(&s->update) && pixels < TURN_PIXELS)
+		pixels += vnc_update_piece(&s->update, s->consumer, s->encoder, s->scratch);
+	send_scratch(s);
+	if (!vnc_update_sending(&s->update))
+		update_sent(s);
+}
+
 static bool on_room(void *opaque)
 {
 	struct vnc_session *s = opaque;
@@ -193,13 +204,11 @@ static bool on_room(void *opaque)
 	if (!vnc_update_sending(&s->update)) {
 		if (!vnc_update_wanted(&s->update) || s->in_flight >= IN_FLIGHT_MAX)
 			return false;
-		return start_update(s);
+		if (!start_update(s))
+			return false;
 	}
-	g_byte_array_set_size(s->scratch, 0);
-	vnc_update_piece(&s->update, s->consumer, s->encoder, s->scratch);
-	send_scratch(s);
-	if (!vnc_update_sending(&s->update))
-		update_sent(s);
+	if (vnc_update_sending(&s->update))
+		send_pieces(s);
 	return true;
 }
 

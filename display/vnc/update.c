@@ -99,7 +99,7 @@ bool vnc_update_sending(const struct vnc_update *u)
 	return u->next < u->pieces->len;
 }
 
-void vnc_update_piece(struct vnc_update *u, struct display_consumer *consumer,
+unsigned vnc_update_piece(struct vnc_update *u, struct display_consumer *consumer,
 	struct encoder *encoder, GByteArray *out)
 {
 	const pixman_box32_t piece = g_array_index(u->pieces, pixman_box32_t, u->next++);
@@ -113,4 +113,5 @@ void vnc_update_piece(struct vnc_update *u, struct display_consumer *consumer,
 	damage_remove(&u->damage, &piece);
 	rfb_put_rect(out, piece.x1, piece.y1, width, height, encoder_encoding(encoder));
 	encoder_encode(encoder, &(struct image){ px, width, width, height }, out);
+	return width * height;
 }

@@ -47,6 +47,6 @@ void vnc_update_answered(struct vnc_update *u);
 
 bool vnc_update_sending(const struct vnc_update *u);
 
-/* Appends the next piece, rectangle header and all. */
-void vnc_update_piece(struct vnc_update *u, struct display_consumer *consumer,
+/* Appends the next piece, rectangle header and all; returns its number of pixels. */
+unsigned vnc_update_piece(struct vnc_update *u, struct display_consumer *consumer,
 	struct encoder *encoder, GByteArray *out);

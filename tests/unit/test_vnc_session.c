@@ -233,6 +233,50 @@ static void test_the_client_resizes(void **state)
 	fixture_stop(&f);
 }
 
+/* The guest was quicker than the answer: which must not hide its size. */
+static void test_a_wish_and_the_guest_at_once(void **state)
+{
+	static const int32_t extended[] = { 0, -312, -308 };
+	static const unsigned wished[][4] = { { 0, 0, 300, 150 } }, bad[][4] = { { 0, 0, 9, 9 } };
+	struct fixture f;
+	struct fake_source big;
+	struct rfb_client c;
+
+	fixture_start(&f, NULL, 1, 200, 100);
+	fake_source_init(&big, 300, 150);
+	fixture_open(&f, &c, extended, ARRAY_LEN(extended));
+	assert_true(rfb_client_update(&c));
+	set_desktop_size(&c, 300, 150, wished, 1);
+	assert_true(rfb_client_sync(&c));
+	scanout_set_source(f.display, 0, 300, 150, &fake_source_ops, &big);
+	rfb_client_request(&c, true);
+	assert_true(rfb_client_update(&c));
+	assert_int_equal(c.size_reason, 1);
+	assert_int_equal(c.size_status, 0);
+	assert_int_equal(c.width, 300);
+	rfb_client_request(&c, false);
+	wait_until_shown(&c, &big);
+
+	/* Refused, and the guest takes another size meanwhile: one after the other. */
+	while (c.sizes < 3)
+		assert_true(rfb_client_update(&c));
+	set_desktop_size(&c, 9, 9, bad, 1);
+	assert_true(rfb_client_sync(&c));
+	fixture_attach(&f);
+	rfb_client_request(&c, true);
+	assert_true(rfb_client_update(&c));
+	assert_int_equal(c.size_reason, 1);
+	assert_int_equal(c.size_status, 3);
+	assert_int_equal(c.width, 300);
+	assert_int_equal(c.screen[0].width, 300);
+	assert_true(rfb_client_update(&c));
+	assert_int_equal(c.size_reason, 0);
+	assert_int_equal(c.width, 200);
+	rfb_client_finish(&c);
+	fixture_stop(&f);
+	fake_source_finish(&big);
+}
+
 static void test_several_heads(void **state)
 {
 	static const int32_t extended[] = { 0, -312, -308 };
@@ -460,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_continuous_updates),
 		cmocka_unit_test(test_the_guest_resizes),
 		cmocka_unit_test(test_the_client_resizes),
+		cmocka_unit_test(test_a_wish_and_the_guest_at_once),
 		cmocka_unit_test(test_several_heads),
 		cmocka_unit_test(test_cursors),
 		cmocka_unit_test(test_leds_and_acknowledgements),
