@@ -102,8 +102,9 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(FAKE_OBJ) $(ARCHIVES)
 # Small programs that stand for clients and peers in tests.
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(ARCHIVES)
 	$(Q)mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(ALL_LDFLAGS) \
-		$(VNCCLIENT_LIBS) $(PKG_LIBS)
+	$(call say,LINK,$@)$(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+		$(ALL_LDFLAGS) $(VNCCLIENT_LIBS) $(PKG_LIBS)
+$(B)/tests/tools/vnc-testserver: $(B)/tests/fakes/fake_source.o
 
 .PHONY: unit tools
 unit: $(UNIT)
