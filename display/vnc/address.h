@@ -6,10 +6,10 @@
 #include <stddef.h>
 
 struct vnc_address {
-	int fd;     /* listening, non-blocking */
-	bool local; /* a unix socket, or a loopback address */
-	char *path; /* of the unix socket, removed at the end; else NULL */
-	int file;   /* O_PATH: which file that is, so that no other's is removed */
+	int fd;         /* listening, non-blocking */
+	bool local;     /* a unix socket, or a loopback address */
+	char *path;     /* of the unix socket, removed at the end; else NULL */
+	int file;       /* O_PATH: which file that is, so that no other's is removed */
 	char text[128]; /* as it is spelt, with the port that port 0 became */
 };
 
