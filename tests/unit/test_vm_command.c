@@ -191,8 +191,8 @@ static bool op_powerdown(void *opaque, char **why)
 	return true;
 }
 
-static void op_key(void *opaque, const char *const *names, enum control_press press,
-	struct control_call *call)
+static void op_key(
+	void *opaque, const char *const *names, enum control_press press, struct control_call *call)
 {
 	struct bench *b = opaque;
 
