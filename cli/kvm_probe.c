@@ -104,7 +104,8 @@ static int probe_enter_long_mode(struct probe *p)
 	le64_put(p->memory + PROBE_PD, 0x83);
 	le64_put(p->memory + PROBE_GDT + 0x08, 0x00af9b000000ffff);
 	le64_put(p->memory + PROBE_GDT + 0x10, 0x00cf93000000ffff);
-	memcpy(p->memory + PROBE_CODE, probe_code, (size_t)(probe_code_end - probe_code));
+	memcpy(p->memory + PROBE_CODE, probe_code,
+		(uintptr_t)probe_code_end - (uintptr_t)probe_code);
 
 	if (ioctl(p->vcpu, KVM_GET_SREGS, &sregs))
 		return -errno;

@@ -83,7 +83,7 @@ static void test_byte_strings_have_exact_lengths(void **state)
 	state_reader_init(&r, w.data, w.len);
 	state_get_bytes(&r, buf, 4);
 	assert_true(r.failed);
-	assert_memory_equal(buf, "\0\0\0\00567", 7);
+	assert_memory_equal(buf, "\0\0\0\000567", 7);
 	state_reader_init(&r, w.data, w.len);
 	state_get_bytes(&r, buf, 2); /* longer than there is room for */
 	assert_true(r.failed);

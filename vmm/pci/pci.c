@@ -19,8 +19,9 @@ enum {
 	MSIX_FUNCTION_MASK = 0x4000,
 	BAR_64 = 0x4,
 	BAR_PREFETCH = 0x8,
-	ADDRESS_ENABLE = 1 << 31,
 };
+
+#define ADDRESS_ENABLE 0x80000000u /* of port 0xcf8 */
 
 struct pci_bus {
 	struct bus *mmio, *ports;
