@@ -61,6 +61,8 @@ enum rfb_size_status vnc_resize(struct display *d, const struct display_layout *
 		return RFB_SIZE_BAD_LAYOUT;
 	if (display_heads(d) == 1)
 		return ask(d, layout, sorted, 1);
+	if (count == 1 && width == layout->width && height == layout->height)
+		return RFB_SIZE_OK;
 	if (count > display_heads(d))
 		return RFB_SIZE_BAD_LAYOUT;
 	memcpy(sorted, screens, count * sizeof *sorted);

@@ -280,6 +280,7 @@ static void test_a_wish_and_the_guest_at_once(void **state)
 static void test_several_heads(void **state)
 {
 	static const int32_t extended[] = { 0, -312, -308 };
+	static const unsigned whole[][4] = { { 0, 0, 290, 120 } };
 	struct fixture f;
 	struct fake_source right;
 	struct rfb_client c;
@@ -298,6 +299,10 @@ static void test_several_heads(void **state)
 	assert_true(rfb_client_update(&c));
 	assert_int_equal(c.px[119 * 290 + 289], right.px[90 * 120 - 1] & 0xffffff);
 	assert_int_equal(c.px[119 * 290], 0);
+	/* A window of the same size is no wish for one head. */
+	assert_int_equal(wish(&c, 290, 120, whole, 1), 0);
+	assert_int_equal(f.resizes, 0);
+	assert_int_equal(c.screens, 2);
 	/* The tablet spans both. */
 	rfb_client_pointer(&c, 0, 289, 119);
 	assert_true(rfb_client_sync(&c));
