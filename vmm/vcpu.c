@@ -165,13 +165,19 @@ static void serve_exit(struct vcpu *v)
 
 /* ---- the thread ---- */
 
+/* Written by this thread and by those that kick it, read by KVM. */
+static void leave_at_once(struct vcpu *v, bool wanted)
+{
+	__atomic_store_n(&v->run->immediate_exit, wanted, __ATOMIC_RELAXED);
+}
+
 /*
  * Lets the guest see an access that has been served, so that its state is whole. One that crosses
  * a page comes in two parts, and the second is served here.
  */
 static void complete_access(struct vcpu *v)
 {
-	v->run->immediate_exit = 1;
+	leave_at_once(v, true);
 	while (v->access_served && !v->failed) {
 		v->access_served = false;
 		if (ioctl(v->fd, KVM_RUN, 0) == 0)
@@ -195,7 +201,7 @@ static bool may_run(struct vcpu *v)
 		while (vm->wish == VM_STOPPED || (v->failed && vm->wish != VM_ENDING))
 			pthread_cond_wait(&vm->changed, &vm->lock);
 		vm->parked--;
-		v->run->immediate_exit = 0;
+		leave_at_once(v, false);
 	}
 	run = vm->wish == VM_RUNNING;
 	pthread_mutex_unlock(&vm->lock);
@@ -223,7 +229,7 @@ static void *thread_main(void *opaque)
 void vcpu_kick(struct vcpu *v)
 {
 	/* Whoever is on the way in sees immediate_exit, whoever is inside the signal. */
-	v->run->immediate_exit = 1;
+	leave_at_once(v, true);
 	pthread_kill(v->thread, KICK_SIGNAL);
 }
 

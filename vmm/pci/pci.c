@@ -47,9 +47,10 @@ static uint64_t bar_address(const struct pci_device *d, unsigned i)
 	return address;
 }
 
+/* Also asked by vCPUs that do not hold the lock; config_write() is the other side. */
 bool pci_decodes(const struct pci_device *d)
 {
-	return le16_get(d->config + PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	return __atomic_load_n(&d->config[PCI_COMMAND], __ATOMIC_RELAXED) & PCI_COMMAND_MEMORY;
 }
 
 static uint64_t bar_read(void *opaque, uint64_t offset, unsigned size)
@@ -202,7 +203,8 @@ static void config_write(
 	for (unsigned i = 0; i < size; i++, value >>= 8) {
 		uint8_t *byte = &d->config[offset + i], mask = d->writable[offset + i];
 
-		*byte = (uint8_t)((*byte & ~mask) | (value & mask));
+		__atomic_store_n(
+			byte, (uint8_t)((*byte & ~mask) | (value & mask)), __ATOMIC_RELAXED);
 	}
 	if (touches(offset, size, PCI_COMMAND, 2) || touches(offset, size, PCI_BAR0, 4 * PCI_BARS))
 		replace_bars(b, d);

@@ -168,9 +168,9 @@ static void transport_reset(void *opaque)
 
 	detach_kicks(p);
 	p->device_feature_select = p->driver_feature_select = 0;
-	p->config_vector = VIRTIO_NO_VECTOR;
+	__atomic_store_n(&p->config_vector, VIRTIO_NO_VECTOR, __ATOMIC_RELAXED);
 	p->queue_select = 0;
-	p->isr = 0;
+	__atomic_store_n(&p->isr, 0, __ATOMIC_RELAXED);
 }
 
 static const struct virtio_transport_ops transport_ops = {
