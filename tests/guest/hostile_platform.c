@@ -122,36 +122,6 @@ static void ports(void)
 
 /* ---- memory ---- */
 
-static void touch_memory(volatile uint8_t *at, uint64_t r)
-{
-	switch (r & 7) {
-	case 0:
-		write8(at, (uint8_t)(r >> 8));
-		break;
-	case 1:
-		write16(at, (uint16_t)(r >> 8));
-		break;
-	case 2:
-		write32(at, (uint32_t)(r >> 8));
-		break;
-	case 3:
-		write64(at, r | 1ull << 62);
-		break;
-	case 4:
-		read8(at);
-		break;
-	case 5:
-		read16(at);
-		break;
-	case 6:
-		read32(at);
-		break;
-	case 7:
-		read64(at);
-		break;
-	}
-}
-
 static bool is_apic(uint64_t addr)
 {
 	return (addr + 8 > LAYOUT_LAPIC && addr < LAYOUT_LAPIC + 0x1000) ||
@@ -166,7 +136,7 @@ static void holes(uint64_t base, uint64_t size, unsigned count)
 		if (r >> 4 & 1) /* near a page's end, so that some cross it */
 			addr = (addr | 0xfff) - (r >> 5 & 7);
 		if (!is_apic(addr))
-			touch_memory(map_physical(addr, 16), r);
+			touch(map_physical(addr, 16), r);
 	}
 }
 
@@ -184,7 +154,7 @@ static void memory(void)
 	memcpy(scratch, (const void *)LAYOUT_PCI32, sizeof scratch);
 	memcpy((void *)LAYOUT_PCI32, scratch, sizeof scratch);
 	if (end + 0x1000 < LAYOUT_PCI32) /* half RAM, half nothing */
-		touch_memory(map_physical(end - 4, 8), 7);
+		touch(map_physical(end - 4, 8), 7);
 }
 
 /* ---- config space, through both doors ---- */
@@ -201,7 +171,7 @@ static void config_space(void)
 		unsigned at = slot << 15 | (r >> 16 & 15 ? 0 : (r >> 20 & 7) << 12) |
 			      (unsigned)(r >> 24 & (r >> 40 & 15 ? 0xff : 0xfff));
 
-		touch_memory(ecam + at, r >> 41);
+		touch(ecam + at, r >> 41);
 		CHECK_EQ(read32(ecam + (slot << 15)), headers[slot][0]);
 	}
 	/* Other buses */

@@ -341,38 +341,6 @@ static void config_space_at_random(struct target *t, struct vq *q)
 
 /* ---- everything at once ---- */
 
-static void touch(volatile uint8_t *at, uint64_t r)
-{
-	uint64_t value = r >> 20 & 1 ? r >> 24 | 0xff00000000000000ull : random_next(&r);
-
-	switch (r >> 16 & 7) {
-	case 0:
-		write8(at, (uint8_t)value);
-		break;
-	case 1:
-		write16(at, (uint16_t)value);
-		break;
-	case 2:
-		write32(at, (uint32_t)value);
-		break;
-	case 3:
-		write64(at, value | 1ull << 62);
-		break;
-	case 4:
-		read8(at);
-		break;
-	case 5:
-		read16(at);
-		break;
-	case 6:
-		read32(at);
-		break;
-	case 7:
-		read64(at);
-		break;
-	}
-}
-
 static void registers_at_random(struct target *t, struct vq *q)
 {
 	uint64_t seed = arg_u64("seed", 1) + t->v.slot;
@@ -382,7 +350,7 @@ static void registers_at_random(struct target *t, struct vq *q)
 		/* Half of the time among the registers that matter most. */
 		unsigned offset = r >> 21 & 1 ? r & 0x3f : r & 0x3fff;
 
-		touch(t->v.common + offset, r);
+		touch(t->v.common + offset, random_next(&seed));
 	}
 }
 
@@ -393,7 +361,7 @@ static void device_config_at_random(struct target *t, struct vq *q)
 	for (unsigned i = 0; i < 300 && t->v.config_len; i++) {
 		uint64_t r = random_next(&seed);
 
-		touch(t->v.config + r % (t->v.config_len + 16), r);
+		touch(t->v.config + r % (t->v.config_len + 16), random_next(&seed));
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-input (virtio 1.2, 5.8): says what each device is, lights a keyboard's LED, and prints
- * every event until the key End comes up. screen=1: shows a picture of no colour, since without one
- * there is nothing to point at.
+ * every event until the key End comes up. led=1 lights Caps Lock and not Scroll Lock. screen=1 shows a
+ * picture of no colour, since without one there is nothing to point at.
  */
 #include "lib/gpu.h"
 
@@ -19,7 +19,7 @@ enum {
 	EV_REL = 2,
 	EV_ABS = 3,
 	EV_LED = 0x11,
-	LED_SCROLLL = 2, /* no lock that changes what a text becomes */
+	LED_SCROLLL = 2,
 	KEY_END = 107,
 };
 
@@ -69,8 +69,10 @@ static void give_buffer(struct input *in, unsigned i)
 
 static void light(struct input *in)
 {
-	static struct event led = { EV_LED, LED_SCROLLL, 1 };
+	static struct event led = { EV_LED, 0, 1 };
 	struct buf b = { &led, sizeof led, false };
+
+	led.code = (uint16_t)arg_u64("led", LED_SCROLLL);
 
 	CHECK(query(in, CFG_EV_BITS, EV_LED) > 0);
 	vq_do(&in->v.queues[1], &b, 1);

@@ -25,6 +25,6 @@ void guest_main(void)
 	unsigned wanted = (unsigned)arg_u64("cpus", 2);
 
 	CHECK_EQ(count_in_madt(), wanted);
-	CHECK_EQ(smp_start(wanted), wanted);
+	CHECK_EQ(smp_start(wanted, NULL), wanted);
 	print("cpus %u\n", wanted);
 }

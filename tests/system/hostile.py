@@ -38,12 +38,12 @@ class Poker:
             pass  # the machine ended
 
 
-def run(place, guest, device, append="", seconds=60):
+def run(place, guest, device, append="", seconds=60, cpus=1):
     disk = make_disk(place, "disk.raw")
     # Nobody sends a mouse anything while there is a tablet.
     poked = device in ("keyboard", "tablet")
     m = place.machine(guest, "--disk", f"path={disk},format=raw", "--display", "160x120",
-                      append=f"device={device} poke={int(poked)} {append}", net="user")
+                      append=f"device={device} poke={int(poked)} cpus={cpus} {append}", net="user", cpus=cpus)
     if poked:
         with Poker(m, device):
             m.finish(guest, seconds)
@@ -73,6 +73,7 @@ def tests():
         add(found, "hostile_regs", device)
         if device != "gpu":
             add(found, "hostile_requests", device)
+        add(found, "hostile_race", device, cpus=4)
     add(found, "hostile_gpu", "gpu")
     for seed in (1, 2, 3):
         def test(place, seed=seed):

@@ -57,7 +57,7 @@ class Place:
         env = dict(os.environ)
         env["ASAN_OPTIONS"] = "abort_on_error=0:exitcode=99:detect_leaks=1"
         env["UBSAN_OPTIONS"] = "print_stacktrace=1"
-        env["TSAN_OPTIONS"] = "exitcode=98"
+        env["TSAN_OPTIONS"] = "exitcode=98 suppressions=" + os.path.join(TREE, "tests", "system", "tsan.supp")
         return env
 
     def leftovers(self):
@@ -120,7 +120,7 @@ class Machine:
                     if match:
                         return match
                     if line.startswith("FAIL "):
-                        raise Failed(f"guest: {line}")
+                        raise Failed(f"guest: {line}{self._tail(40)}")
                 left = end - time.monotonic()
                 if left <= 0:
                     raise Failed(f"no line {pattern!r} within {seconds * self.place.slow} s{self._tail()}")
@@ -140,8 +140,8 @@ class Machine:
     def all_lines(self):
         return [line for line in self.lines if line is not None]
 
-    def _tail(self):
-        lines = [line for line in self.lines if line is not None][-6:]
+    def _tail(self, count=6):
+        lines = [line for line in self.lines if line is not None][-count:]
         return "".join(f"\n    serial: {line}" for line in lines) + self._log_tail()
 
     # ---- its monitor ----

@@ -131,10 +131,15 @@ void ioapic_disable(unsigned pin)
 	ioapic_write(IOAPIC_REDIRECTION + 2 * pin, REDIRECTION_MASKED);
 }
 
-void cpu_init(void)
+void cpu_load_idt(void)
 {
 	struct idt_pointer p = { .limit = sizeof idt - 1, .base = idt };
 
+	__asm__ volatile("lidt %0" : : "m"(p));
+}
+
+void cpu_init(void)
+{
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t entry = (uintptr_t)interrupt_entries + ENTRY_SIZE * i;
 
@@ -146,7 +151,7 @@ void cpu_init(void)
 			.offset_high = (uint32_t)(entry >> 32),
 		};
 	}
-	__asm__ volatile("lidt %0" : : "m"(p));
+	cpu_load_idt();
 	out8(PIC1_DATA, 0xff);
 	out8(PIC2_DATA, 0xff);
 	*lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;

@@ -101,6 +101,7 @@ enum {
 	VECTOR_SPURIOUS = 0xff,
 };
 void cpu_init(void);
+void cpu_load_idt(void); /* on each CPU, so that faults are reported */
 unsigned vector_alloc(void);
 /* How many interrupts have come by this vector. */
 unsigned interrupts(unsigned vector);
@@ -111,8 +112,11 @@ void ioapic_enable(unsigned pin, bool level);
 void ioapic_disable(unsigned pin);
 volatile uint32_t *lapic(unsigned reg);
 
-/* Starts all other CPUs, which count up and halt: how many there are now, this one included. */
-unsigned smp_start(unsigned wanted);
+/*
+ * Starts all other CPUs: how many there are now, this one included. Each runs fn, with interrupts off
+ * and a small stack, and then halts for good; number counts from 1.
+ */
+unsigned smp_start(unsigned wanted, void (*fn)(unsigned number));
 
 /* ---- instructions ---- */
 static inline uint8_t in8(uint16_t port)

@@ -11,16 +11,22 @@ uint8_t ap_stacks[CPUS_MAX * AP_STACK_SIZE] __attribute__((aligned(16)));
 void ap_start(unsigned number);
 
 static unsigned running = 1;
+static void (*ap_fn)(unsigned number);
 
 void ap_start(unsigned number)
 {
-	if (number < CPUS_MAX)
+	cpu_load_idt();
+	if (number < CPUS_MAX) {
 		__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+		if (ap_fn)
+			ap_fn(number);
+	}
 	halt_forever();
 }
 
-unsigned smp_start(unsigned wanted)
+unsigned smp_start(unsigned wanted, void (*fn)(unsigned number))
 {
+	ap_fn = fn;
 	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
 	*lapic(LAPIC_ICR) = ICR_INIT_ALL_OTHERS;
 	nap();

@@ -194,6 +194,36 @@ void raw_offer(struct vq *q, uint16_t head)
 	vq_kick_always(q);
 }
 
+void touch(volatile void *at, uint64_t r)
+{
+	switch (r & 7) {
+	case 0:
+		write8(at, (uint8_t)(r >> 8));
+		break;
+	case 1:
+		write16(at, (uint16_t)(r >> 8));
+		break;
+	case 2:
+		write32(at, (uint32_t)(r >> 8));
+		break;
+	case 3:
+		write64(at, r >> 8 | 1ull << 62);
+		break;
+	case 4:
+		read8(at);
+		break;
+	case 5:
+		read16(at);
+		break;
+	case 6:
+		read32(at);
+		break;
+	case 7:
+		read64(at);
+		break;
+	}
+}
+
 uint64_t ram_end(void)
 {
 	unsigned n;

@@ -64,5 +64,7 @@ void rules_run(struct target *t, const struct rule *rules, unsigned n);
 /* Writes a descriptor, and makes a head available, without any care. */
 void raw_desc(struct vq *q, unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next);
 void raw_offer(struct vq *q, uint16_t head);
+/* Reads or writes at this place, as r says; 8 bytes that are written are no address of RAM. */
+void touch(volatile void *at, uint64_t r);
 /* Where RAM below 4 GiB ends. */
 uint64_t ram_end(void);
