@@ -119,10 +119,10 @@ static void flush(uint32_t resource, struct gpu_rect r, uint64_t fence)
 	gpu_must(&gpu, 0, &f, sizeof f);
 }
 
-static void set_scanout(uint32_t resource)
+static void set_scanout(uint32_t head, uint32_t resource)
 {
 	struct gpu_set_scanout s = {
-		.h.type = GPU_SET_SCANOUT, .r = whole(), .resource = resource
+		.h.type = GPU_SET_SCANOUT, .r = whole(), .scanout = head, .resource = resource
 	};
 
 	gpu_must(&gpu, 0, &s, sizeof s);
@@ -141,8 +141,23 @@ static void show_2d(uint32_t resource, uint32_t seed)
 	attach(resource, pixels, 4 * width * height);
 	draw(pixels, 4 * width, whole(), seed);
 	transfer(resource, whole(), 0);
-	set_scanout(resource);
+	set_scanout(0, resource);
 	flush(resource, whole(), seed);
+}
+
+/* The same picture on every head there is; then the others are switched off again. */
+static void show_on_all_heads(void)
+{
+	unsigned heads = read32(gpu.config + GPU_CONFIG_SCANOUTS);
+
+	if (heads == 1)
+		return;
+	for (unsigned i = 1; i < heads; i++)
+		set_scanout(i, RES_2D);
+	flush(RES_2D, whole(), 0);
+	step("heads");
+	for (unsigned i = 1; i < heads; i++)
+		set_scanout(i, 0);
 }
 
 /* Only what was transferred and flushed may change, though all of the backing did. */
@@ -224,6 +239,7 @@ void guest_main(void)
 	check_edid();
 	show_2d(RES_2D, SEED_2D);
 	step("2d");
+	show_on_all_heads();
 	show_part();
 	step("part");
 	if (virtio_has(&gpu, GPU_F_BLOB)) {
@@ -237,7 +253,7 @@ void guest_main(void)
 	await_resize();
 	show_2d(RES_RESIZED, SEED_RESIZED);
 	step("resized");
-	set_scanout(0);
+	set_scanout(0, 0);
 	unref(RES_2D);
 	unref(RES_CURSOR);
 	unref(RES_RESIZED);

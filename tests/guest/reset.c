@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Resets the machine by how=cf9, i8042, or fadt's register, and finds itself started afresh: its own
- * image as it was, the clock's NVRAM as it left it.
+ * image as it was, the clock's NVRAM as it left it, and all cpus= waiting to be started again.
  */
 #include "lib/virtio.h"
 
@@ -78,11 +78,14 @@ static void check_device(bool second_boot)
 void guest_main(void)
 {
 	const char *how = arg("how");
+	unsigned cpus = (unsigned)arg_u64("cpus", 1);
 	bool second_boot = nvram_read(NVRAM_MARK) == BEFORE;
 
 	CHECK_EQ(in_data, 0x600d);
 	CHECK_EQ(in_bss, 0);
 	check_device(second_boot);
+	if (cpus > 1)
+		CHECK_EQ(smp_start(cpus, NULL), cpus);
 	if (second_boot) {
 		nvram_write(NVRAM_MARK, 0);
 		print("second boot\n");

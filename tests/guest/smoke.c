@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is there a PC at all: serial port, command line, memory map, CPUID, ACPI's tables, timers,
+ * Is there a PC at all: serial port, command line, initrd, memory map, CPUID, ACPI's tables, timers,
  * interrupts by the local APIC and by the I/O APIC.
  */
 #include "lib/guest.h"
@@ -59,6 +59,15 @@ static void show_cpu(void)
 	cpuid(0x40000000, 0, r);
 	memcpy(vendor, &r[1], 12);
 	print("hypervisor %s\n", vendor);
+}
+
+static void show_initrd(void)
+{
+	uint64_t size = 0;
+	const uint8_t *initrd = pvh_module(&size);
+
+	if (initrd)
+		print("initrd %lu bytes, %02x to %02x\n", size, initrd[0], initrd[size - 1]);
 }
 
 static void check_acpi(void)
@@ -133,6 +142,7 @@ void guest_main(void)
 {
 	print("cmdline \"%s\"\n", cmdline());
 	show_cpu();
+	show_initrd();
 	show_memory();
 	check_acpi();
 	check_timers();

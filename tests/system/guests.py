@@ -8,6 +8,7 @@ import struct
 import subprocess
 import time
 
+import rfb
 from machine import Failed, expect
 
 SECTORS = 2048
@@ -34,6 +35,16 @@ def test_smoke(place):
         raise Failed("CPUID does not show KVM")
     if "pit pin 2: " not in "".join(m_lines):
         raise Failed("the timer is not where PCs have it")
+
+
+def test_smoke_initrd(place):
+    path = place.path("initrd")
+    for size in (1, 4096, 3 << 20 | 123):
+        with open(path, "wb") as f:
+            f.write(b"\xaa" + b"x" * (size - 2) + b"\xbb" * (size > 1))
+        m = place.machine("smoke", "--initrd", path)
+        m.finish("smoke")
+        expect("initrd", True, f"initrd {size} bytes, aa to {'bb' if size > 1 else 'aa'}" in m.all_lines())
 
 
 def test_smoke_memory_above_4g(place):
@@ -89,6 +100,10 @@ def test_reset(place):
         m.finish("reset")
         if "second boot" not in m.all_lines():
             raise Failed(f"{how}: no second boot")
+
+
+def test_reset_of_many_cpus(place):
+    place.machine("reset", append="cpus=4", cpus=4).finish("reset")
 
 
 def test_reset_by_control(place):
@@ -325,6 +340,24 @@ def test_gpu(place):
     m.finish("gpu")
 
 
+def test_gpu_heads(place):
+    m = place.machine("gpu", "--display", "160x120,heads=3")
+    m.step("2d")
+    m.proceed()
+    m.step("heads")
+    for head in range(3):
+        expect_pixels(m.screenshot(head=head), (160, 120), lambda x, y: pattern(x, y, 0x112233),
+                      f"head {head}")
+    m.proceed()
+    m.step("part")
+    for head in (1, 2):
+        answer = m.call_raw("screenshot", {"head": head})
+        if "result" in answer and any(any(row) for row in m.screenshot(head=head)[2]):
+            raise Failed(f"head {head} is off and still shows a picture")
+    m.call("quit")
+    m.wait_exit(0)
+
+
 def test_gpu_reset_while_shown(place):
     m = place.machine("gpu", "--display", "160x120")
     m.step("2d")
@@ -415,6 +448,60 @@ def test_input_pointer(place):
     expect("corners of y", (0, 32767), (min(ys), max(ys)))
     if abs(xs[-1] - 80 * 32767 // 159) > 110 or abs(ys[-1] - 60 * 32767 // 119) > 140:
         raise Failed(f"the middle is {xs[-1]}, {ys[-1]}")
+
+
+# ---- VNC ----
+
+
+def vnc(place, m, path):
+    m.call("status")  # the socket is there by now
+    return rfb.Client(path, 10 * place.slow)
+
+
+def test_vnc_shows(place):
+    path = os.path.join(place.folder, "vnc")
+    m = place.machine("gpu", "--display", "160x120", "--vnc", "unix:" + path, "--name", "picture")
+    m.step("2d")
+    first = vnc(place, m, path)
+    if "picture" not in first.name:
+        raise Failed(f"VNC: the desktop is called {first.name!r}")
+    expect_pixels(first.picture(), (160, 120), lambda x, y: pattern(x, y, 0x112233), "VNC")
+    second = vnc(place, m, path)
+    m.proceed()
+    m.step("part")
+
+    def part(x, y):
+        inside = 21 <= x < 54 and 9 <= y < 26
+        return pattern(x, y, 0xabcdef if inside else 0x112233)
+
+    for client in (first, second):
+        expect_pixels(client.picture(), (160, 120), part, "VNC, part")
+        client.close()
+    m.call("quit")
+    m.wait_exit(0)
+
+
+def test_vnc_input(place):
+    path = os.path.join(place.folder, "vnc")
+    m = place.machine("input", "--display", "160x120", "--vnc", "unix:" + path, append="screen=1")
+    m.step("listening")
+    c = vnc(place, m, path)
+    c.picture()
+    for keysym in (ord("x"), 0xffe1):  # Shift_L stays down, and its user hangs up
+        c.key(keysym, 1)
+    c.key(ord("x"), 0)
+    c.pointer(159, 119, 1)
+    m.wait_line(r"^event tablet 3 0 32767$")
+    m.wait_line(r"^event keyboard 1 42 1$")
+    c.close()
+    m.wait_line(r"^event keyboard 1 42 0$")
+    m.wait_line(r"^event tablet 1 272 0$")
+    c = vnc(place, m, path)
+    c.key(rfb.XK_END, 1)
+    c.key(rfb.XK_END, 0)
+    m.finish("input")
+    c.close()
+    expect("keys", [(45, 1), (42, 1), (45, 0), (42, 0), *click(107)], keys(m))
 
 
 # ---- the command that people use ----

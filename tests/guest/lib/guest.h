@@ -60,7 +60,8 @@ const char *cmdline(void);
 const char *arg(const char *name);
 uint64_t arg_u64(const char *name, uint64_t otherwise);
 const struct pvh_memory *pvh_memory_map(unsigned *count);
-uint64_t pvh_rsdp(void);
+/* The first module, the initrd, and its size; NULL where there is none. */
+const uint8_t *pvh_module(uint64_t *size);
 /* An ACPI table by its signature, or NULL. Its header is 36 bytes, the length at 4. */
 const uint8_t *acpi_table(const char *signature);
 

@@ -71,9 +71,16 @@ const struct pvh_memory *pvh_memory_map(unsigned *count)
 	return (const struct pvh_memory *)info.memmap;
 }
 
-uint64_t pvh_rsdp(void)
+const uint8_t *pvh_module(uint64_t *size)
 {
-	return info.rsdp;
+	const struct {
+		uint64_t addr, size, cmdline, reserved;
+	} *modules = (const void *)info.modules;
+
+	if (!info.nr_modules)
+		return NULL;
+	*size = modules[0].size;
+	return (const uint8_t *)map_physical(modules[0].addr, modules[0].size);
 }
 
 static uint64_t read_unaligned(const uint8_t *p, unsigned bytes)
