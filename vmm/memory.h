@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MEMORY_DIR "/dev/shm"
+
 struct memory_region {
 	uint64_t gpa, size; /* bytes */
 	uint64_t offset;    /* of the region in the file */
@@ -29,7 +31,8 @@ struct memory {
 };
 
 /*
- * Makes size bytes of zeroed RAM (a multiple of 2 MiB, at least 2 MiB) in a file below dir.
+ * Makes size bytes of zeroed RAM (a multiple of 2 MiB, at least 2 MiB) in a file below dir; dir
+ * NULL: in a tmpfs of its own with huge pages, or in MEMORY_DIR where that is not allowed.
  * 0 or -errno, with one line logged that names the mend.
  */
 int memory_init(struct memory *m, uint64_t size, const char *dir);

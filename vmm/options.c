@@ -175,7 +175,9 @@ static const struct option_def option_table[] = {
 		"the first serial port (default none); stdio: Ctrl-A x ends the machine",
 		apply_serial },
 	{ "control", "unix:PATH", "socket for 'hotdesk vm PATH METHOD'", apply_control },
-	{ "run", "DIR", "for the guest's memory and the like (default /dev/shm)", apply_run },
+	{ "run", "DIR",
+		"for the guest's memory (default: a tmpfs of its own with huge pages, or /dev/shm)",
+		apply_run },
 	{ "cache", "DIR | none",
 		"for unpacked kernels (default ~/.cache/hotdesk/kernels, root's below /var/cache)",
 		apply_cache },
@@ -369,7 +371,6 @@ static void options_defaults(struct vmm_options *o)
 		.heads = 1,
 		.keymap_layout = g_strdup("us"),
 		.keymap_variant = g_strdup(""),
-		.run_dir = g_strdup("/dev/shm"),
 		.cache_dir = kernel_cache_default(),
 		.log_level = LOG_INFO,
 	};

@@ -71,7 +71,7 @@ struct vmm_options {
 	enum console_kind serial;
 	char *serial_path; /* CONSOLE_FILE, CONSOLE_UNIX */
 	char *control;     /* path of the control socket, or NULL */
-	char *run_dir;     /* for the RAM file and the like */
+	char *run_dir;     /* for the RAM file; NULL: where it is best */
 	char *cache_dir;   /* for unpacked kernels; NULL: none is kept */
 	enum log_level log_level;
 };

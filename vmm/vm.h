@@ -53,8 +53,8 @@ struct vm {
 };
 
 struct vm_config {
-	uint64_t memory; /* bytes */
-	const char *run_dir;
+	uint64_t memory;     /* bytes */
+	const char *run_dir; /* or NULL: see memory_init() */
 	unsigned cpus;
 	const char *cpu; /* as --cpu */
 };

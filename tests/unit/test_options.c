@@ -80,7 +80,7 @@ static void test_defaults(void **state)
 	assert_null(o.vnc.host);
 	assert_null(o.control);
 	assert_int_equal(o.serial, CONSOLE_NONE);
-	assert_string_equal(o.run_dir, "/dev/shm");
+	assert_null(o.run_dir);
 	assert_string_equal(o.keymap_layout, "us");
 	options_finish(&o);
 }
