@@ -25,7 +25,7 @@
 #define LAYOUT_PCI32      0xc0000000ull /* 32-bit BARs, 512 MiB */
 #define LAYOUT_PCI32_SIZE 0x20000000ull
 #define LAYOUT_ECAM       0xe0000000ull /* 256 buses */
-#define LAYOUT_ECAM_SIZE  0x10000000ull
+#define LAYOUT_ECAM_SIZE  0x00100000ull /* bus 0: Linux scans by ports as many buses as there are */
 #define LAYOUT_IOAPIC     0xfec00000ull
 #define LAYOUT_LAPIC      0xfee00000ull
 #define LAYOUT_IDMAP      0xfffbc000ull /* KVM's identity map and TSS on Intel */
