@@ -9,7 +9,7 @@
 
 static void carry_out(struct fake_disk *f, struct disk_request *r)
 {
-	uint8_t *at = f->bytes + r->offset;
+	uint8_t *at = f->bytes + (r->op == DISK_FLUSH ? 0 : r->offset); /* a flush has no place */
 
 	for (unsigned i = 0; i < r->niov && !f->fail; i++) {
 		if (r->op == DISK_READ)
