@@ -19,6 +19,8 @@ static const struct guest_row {
 	{ "session-client", "/usr/lib/hotdesk/session-client", 0755, FOR_DESKTOP },
 	{ "displays", "/usr/lib/hotdesk/displays", 0755, FOR_DESKTOP },
 	{ "xorg.conf", "/etc/X11/xorg.conf.d/10-hotdesk.conf", 0644, FOR_DESKTOP },
+	{ "systemd-user-sessions.service", "/etc/systemd/system/systemd-user-sessions.service",
+		0644, FOR_DESKTOP },
 	{ "70-hotdesk.rules", "/etc/udev/rules.d/70-hotdesk.rules", 0644, FOR_DESKTOP },
 	{ "serial-login.conf", "/etc/systemd/system/serial-getty@ttyS0.service.d/hotdesk.conf",
 		0644, FOR_SERIAL },

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,24 @@ static int tree_set_host(const struct image_def *def)
 	return 0;
 }
 
+/*
+ * The root disk: named by the kernel's command line and checked by the initramfs. As an entry of fstab
+ * every boot would wait until udev has announced the disk that it runs from. The file system grows
+ * into a disk that was made larger.
+ */
+static int tree_set_disk(void)
+{
+	static const char *const unit = "/lib/systemd/system/systemd-growfs-root.service";
+
+	if (tree_write_text(
+		    "/etc/fstab", "# The root disk comes from the kernel's command line.\n"))
+		return 1;
+	if (!g_access(unit, F_OK) && TREE_RUN("systemctl", "add-wants", "multi-user.target",
+					     "systemd-growfs-root.service"))
+		return 1;
+	return 0;
+}
+
 static int tree_add_guest(const struct image_tree_job *job)
 {
 	g_auto(GStrv) units = image_guest_units(job->def);
@@ -245,7 +264,42 @@ static int tree_forget(void)
 	return TREE_RUN("sh", "-ec",
 		"rm -f /etc/ssh/ssh_host_*\n"
 		"rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb\n"
+		"rm -f /etc/.resolv.conf.systemd-resolved.bak\n"
 		"find /var/log -type f -delete\n");
+}
+
+static int tree_round_time(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = st->st_mtim.tv_sec } };
+
+	/* What cannot be changed is of another file system: /proc, /dev. */
+	if (st->st_mtim.tv_nsec && type != FTW_NS)
+		utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
+/*
+ * mke2fs keeps whole seconds only. Caches that remember the nanoseconds of folders would not match
+ * them in the guest, and every program would read all fonts anew.
+ */
+static int tree_round_times(void)
+{
+	return nftw("/", tree_round_time, 64, FTW_PHYS | FTW_MOUNT)
+		       ? tree_failed("/", strerror(errno))
+		       : 0;
+}
+
+/* Caches made after that; and no boot finds /usr newer than what was made from it. */
+static int tree_settle(void)
+{
+	if (tree_round_times())
+		return 1;
+	if (!g_access("/usr/bin/fc-cache", X_OK) &&
+		TREE_RUN("fc-cache", "--force", "--system-only"))
+		return 1;
+	if (tree_write_text("/etc/.updated", "") || tree_write_text("/var/.updated", ""))
+		return 1;
+	return tree_round_times();
 }
 
 int image_tree_customize(void *opaque)
@@ -258,7 +312,8 @@ int image_tree_customize(void *opaque)
 		return tree_failed("enter the image", strerror(-err));
 	setenv("HOME", "/root", 1);
 	setenv("SYSTEMD_OFFLINE", "1", 1);
-	if (sethostname(def->hostname, strlen(def->hostname)) || tree_set_host(def))
+	if (sethostname(def->hostname, strlen(def->hostname)) || tree_set_host(def) ||
+		tree_set_disk())
 		return 1;
 	for (unsigned i = 0; i < def->users_count; i++)
 		if (tree_add_user(&def->users[i]))
@@ -273,7 +328,7 @@ int image_tree_customize(void *opaque)
 		if (TREE_RUN("/bin/sh", "-ec", def->build[i]))
 			return 1;
 	}
-	return tree_forget();
+	return tree_forget() ?: tree_settle();
 }
 
 /* --- the third stage */
