@@ -198,6 +198,12 @@ install: all ## install below DESTDIR and PREFIX
 deb: ## (packages come later)
 	@echo "make deb: this version makes no package yet; use make install" >&2; exit 2
 
+.PHONY: demo demo-clean
+demo: ## a desktop in a window, from nothing; Ctrl-C ends it
+	@scripts/demo
+demo-clean: ## end the demo and remove what it left
+	@scripts/demo clean
+
 # --- the rest
 .PHONY: deps
 deps: ## install the Debian packages of packages.list (as root)
