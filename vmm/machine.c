@@ -159,7 +159,8 @@ static void one_is_reset(void *opaque, struct virtio_device *dev)
 {
 	struct machine *m = opaque;
 
-	if (!--m->resets_to_wait)
+	/* The machine may have ended meanwhile: the disks' last requests come back at its teardown. */
+	if (!--m->resets_to_wait && m->state != MACHINE_ENDED)
 		finish_reset(m);
 }
 
