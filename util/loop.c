@@ -42,6 +42,7 @@ struct loop {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t called;
 	struct loop_work *head, **tail;
+	unsigned calls; /* threads that wait in loop_call() */
 	bool stopping, running;
 	pthread_t thread;
 	bool dispatching; /* dispatcher serves events and timers, and will run posted work itself */
@@ -343,6 +344,7 @@ static void sync_run(void *opaque)
 	s->fn(s->opaque);
 	pthread_mutex_lock(&s->loop->lock);
 	s->done = true;
+	s->loop->calls--;
 	pthread_cond_broadcast(&s->loop->called);
 	pthread_mutex_unlock(&s->loop->lock);
 }
@@ -359,6 +361,7 @@ void loop_call(struct loop *l, loop_fn fn, void *opaque)
 		fn(opaque);
 		return;
 	}
+	l->calls++;
 	if (enqueue(l, &s.work))
 		wake(l);
 	while (!s.done)
@@ -414,7 +417,7 @@ void loop_run(struct loop *l)
 		loop_step(l, -1);
 		pthread_mutex_lock(&l->lock);
 	}
-	while (l->head) { /* somebody may wait for it in loop_call() */
+	while (l->calls) { /* only they: other work may be posted again and again */
 		pthread_mutex_unlock(&l->lock);
 		run_work(l);
 		pthread_mutex_lock(&l->lock);

@@ -34,7 +34,10 @@ struct loop_work {
 struct loop *loop_create(void);
 void loop_destroy(struct loop *l); /* NULL is fine; leftover watches and timers are freed */
 
-/* Serves events until loop_stop(). Returns at once if that came before. */
+/*
+ * Serves events until loop_stop(). Returns at once if that came before. Nobody is left waiting in
+ * loop_call(); other posted work may stay undone.
+ */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 

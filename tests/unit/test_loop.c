@@ -210,6 +210,35 @@ static void test_call_returns_after_it_ran(void **state)
 	loop_destroy(l);
 }
 
+struct endless {
+	struct loop *loop;
+	struct loop_work work;
+};
+
+static void post_again(void *opaque)
+{
+	struct endless *e = opaque;
+
+	loop_post(e->loop, &e->work);
+}
+
+static void test_work_without_end_does_not_hold_the_end_up(void **state)
+{
+	struct endless e = { .loop = loop_create() };
+	pthread_t thread;
+	int n = 0;
+
+	e.work = (struct loop_work){ .fn = post_again, .opaque = &e };
+	loop_post(e.loop, &e.work);
+	pthread_create(&thread, NULL, run, e.loop);
+	loop_call(e.loop, count, &n);
+	assert_int_equal(n, 1);
+	loop_stop(e.loop);
+	pthread_join(thread, NULL);
+	loop_unpost(e.loop, &e.work);
+	loop_destroy(e.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_work_posted_by_events_runs_in_the_same_pass),
 		cmocka_unit_test(test_a_callback_may_delete_the_other_watch),
 		cmocka_unit_test(test_call_returns_after_it_ran),
+		cmocka_unit_test(test_work_without_end_does_not_hold_the_end_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
