@@ -480,6 +480,36 @@ static void test_quiesce_holds_kicks_back(void **state)
 	rig_finish(&r);
 }
 
+static void test_the_machines_reset_takes_the_drivers_along(void **state)
+{
+	struct rig r;
+
+	rig_start(&r, ~0ull);
+	virtio_write_status(&r.e.dev, 0);
+	assert_true(virtio_reset_now(&r.e.dev, NULL, NULL));
+	/* The next driver is there before the loop comes to what the last one has posted. */
+	virtio_write_status(&r.e.dev, VIRTIO_STATUS_ACKNOWLEDGE);
+	loop_step(r.d.loop, 0);
+	assert_int_equal(virtio_read_status(&r.e.dev), VIRTIO_STATUS_ACKNOWLEDGE);
+	assert_int_equal(r.e.resets, 1);
+	rig_finish(&r);
+}
+
+static void test_quiesce_carries_out_what_was_posted(void **state)
+{
+	struct rig r;
+
+	rig_start(&r, ~0ull);
+	virtio_write_status(&r.e.dev, 0);
+	assert_true(virtio_quiesce(&r.e.dev, note, NULL));
+	assert_int_equal(virtio_read_status(&r.e.dev), 0);
+	assert_int_equal(r.e.resets, 1);
+	virtio_resume(&r.e.dev);
+	loop_step(r.d.loop, 0);
+	assert_int_equal(r.e.resets, 1);
+	rig_finish(&r);
+}
+
 static void test_state_goes_round(void **state)
 {
 	struct rig a, b;
@@ -548,6 +578,8 @@ int main(void)
 		cmocka_unit_test(test_features_are_final),
 		cmocka_unit_test(test_reset_waits_for_what_is_in_flight),
 		cmocka_unit_test(test_quiesce_holds_kicks_back),
+		cmocka_unit_test(test_the_machines_reset_takes_the_drivers_along),
+		cmocka_unit_test(test_quiesce_carries_out_what_was_posted),
 		cmocka_unit_test(test_state_goes_round),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,8 +142,12 @@ void virtio_drained(struct virtio_device *dev)
 static void reset_run(void *opaque)
 {
 	struct virtio_device *dev = opaque;
+	bool wanted;
 
-	if (dev->reset_wanted)
+	pthread_mutex_lock(&dev->lock);
+	wanted = dev->resetting; /* not where the machine's reset has come before this */
+	pthread_mutex_unlock(&dev->lock);
+	if (!wanted || dev->reset_wanted)
 		return;
 	dev->reset_wanted = true;
 	if (drain(dev))
@@ -167,6 +171,9 @@ bool virtio_reset_now(struct virtio_device *dev, virtio_done_fn fn, void *opaque
 bool virtio_quiesce(struct virtio_device *dev, virtio_done_fn fn, void *opaque)
 {
 	dev->paused = true;
+	/* What the status says and the loop has not carried out yet: a load would not post it. */
+	start_run(dev);
+	reset_run(dev);
 	if (drain(dev))
 		return true;
 	dev->quiesced = fn;
