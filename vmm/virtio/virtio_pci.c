@@ -312,6 +312,7 @@ static void common_write(struct virtio_pci *p, uint64_t offset, unsigned size, u
 {
 	struct virtio_device *dev = p->dev;
 	const char *rule = NULL;
+	unsigned select;
 
 	if (offset == DEVICE_STATUS) {
 		virtio_write_status(dev, (uint8_t)value);
@@ -322,10 +323,14 @@ static void common_write(struct virtio_pci *p, uint64_t offset, unsigned size, u
 		return;
 	}
 	if (offset == DRIVER_FEATURE) {
-		virtio_write_features(dev, p->driver_feature_select, (uint32_t)value);
+		pthread_mutex_lock(&dev->lock);
+		select = p->driver_feature_select;
+		pthread_mutex_unlock(&dev->lock);
+		virtio_write_features(dev, select, (uint32_t)value);
 		return;
 	}
 	pthread_mutex_lock(&dev->lock);
+	select = p->queue_select;
 	switch (offset) {
 	case DEVICE_FEATURE_SELECT:
 		p->device_feature_select = (uint32_t)value;
@@ -345,7 +350,7 @@ static void common_write(struct virtio_pci *p, uint64_t offset, unsigned size, u
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (rule)
-		virtio_broken(dev, "%s (queue %u)", rule, p->queue_select);
+		virtio_broken(dev, "%s (queue %u)", rule, select);
 }
 
 /* ---- the BAR: vCPU threads ---- */
@@ -572,5 +577,7 @@ int virtio_pci_load(struct virtio_pci *p, struct state_reader *r)
 	if (!err && p->dev->status & VIRTIO_STATUS_DRIVER_OK)
 		attach_kicks(p);
 	pthread_mutex_unlock(&p->dev->lock);
+	if (err)
+		virtio_reset_now(p->dev, NULL, NULL);
 	return err;
 }

@@ -36,6 +36,9 @@ void virtio_pci_destroy(
 
 struct virtio_device *virtio_pci_device(struct virtio_pci *p);
 
-/* After pci_bus_reset() and the device's own reset: nothing is left to do but this. */
+/*
+ * The device, its registers and its PCI side. Quiesced. A load leaves it quiesced too: 0, or -EINVAL
+ * with one line logged and the device reset.
+ */
 void virtio_pci_save(struct virtio_pci *p, struct state_writer *w);
 int virtio_pci_load(struct virtio_pci *p, struct state_reader *r);
