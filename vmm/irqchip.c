@@ -141,6 +141,8 @@ static int msi_attach(void *opaque, int route, int fd, uint64_t address, uint32_
 		ic->msi[route].address = address;
 		ic->msi[route].data = data;
 		err = set_routes(ic);
+		if (err) /* or KVM would refuse every other device's next route with it */
+			ic->msi[route].routed = false;
 	}
 	pthread_mutex_unlock(&ic->lock);
 	return err ? err : irqfd(ic, route, fd, 0);
