@@ -430,6 +430,30 @@ static void test_reset_and_state(void **state)
 	rig_finish(&r);
 }
 
+static void test_the_address_register_is_state(void **state)
+{
+	struct rig r;
+	struct state_writer w;
+	struct state_reader rd;
+
+	rig_init(&r);
+	bus_write(r.ports, PORT_PCI_ADDRESS, 4, 0x80001800);
+	state_writer_init(&w);
+	pci_bus_save(r.pci, &w);
+	pci_bus_reset(r.pci);
+	assert_int_equal(bus_read(r.ports, PORT_PCI_ADDRESS, 4), 0);
+	state_reader_init(&rd, w.data, w.len);
+	assert_int_equal(pci_bus_load(r.pci, &rd), 0);
+	assert_true(state_reader_done(&rd));
+	assert_int_equal(bus_read(r.ports, PORT_PCI_ADDRESS, 4), 0x80001800);
+	for (size_t len = 0; len < w.len; len++) {
+		state_reader_init(&rd, w.data, len);
+		assert_int_equal(pci_bus_load(r.pci, &rd), -EINVAL);
+	}
+	state_writer_finish(&w);
+	rig_finish(&r);
+}
+
 /* ---- MSI-X ---- */
 
 static void enable_msix(struct rig *r, uint16_t control)
@@ -534,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_who_decodes_nothing_makes_room),
 		cmocka_unit_test(test_slots_are_taken_once),
 		cmocka_unit_test(test_reset_and_state),
+		cmocka_unit_test(test_the_address_register_is_state),
 		cmocka_unit_test(test_masks_detach_and_keep_what_is_pending),
 		cmocka_unit_test(test_table_accesses_of_odd_sizes_do_nothing),
 		cmocka_unit_test(test_pending_bits_are_state),

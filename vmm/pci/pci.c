@@ -431,6 +431,33 @@ void pci_bus_reset(struct pci_bus *b)
 
 /* ---- state ---- */
 
+void pci_bus_save(struct pci_bus *b, struct state_writer *w)
+{
+	size_t mark = state_begin(w, "pci", STATE_VERSION);
+
+	pthread_mutex_lock(&b->lock);
+	state_put_u32(w, b->address);
+	pthread_mutex_unlock(&b->lock);
+	state_end(w, mark);
+}
+
+int pci_bus_load(struct pci_bus *b, struct state_reader *r)
+{
+	struct state_reader body;
+	uint32_t address = 0;
+
+	if (state_section(r, "pci", STATE_VERSION, &body))
+		address = state_get_u32(&body);
+	if (!state_reader_done(&body)) {
+		log_error("PCI: its saved state does not fit");
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&b->lock);
+	b->address = address;
+	pthread_mutex_unlock(&b->lock);
+	return 0;
+}
+
 void pci_device_save(struct pci_device *d, struct state_writer *w)
 {
 	pthread_mutex_lock(&d->bus->lock);

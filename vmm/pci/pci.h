@@ -111,6 +111,10 @@ void pci_bar_write(
 /* As at power-on, all devices: BARs keep the addresses that they had then. vCPUs stopped. */
 void pci_bus_reset(struct pci_bus *b);
 
+/* The address register: a guest may stand between it and its data. As below. */
+void pci_bus_save(struct pci_bus *b, struct state_writer *w);
+int pci_bus_load(struct pci_bus *b, struct state_reader *r);
+
 /* Config space, BARs and MSI-X of one device. vCPUs stopped. load: 0 or -EINVAL, one line logged. */
 void pci_device_save(struct pci_device *d, struct state_writer *w);
 int pci_device_load(struct pci_device *d, struct state_reader *r);
