@@ -125,9 +125,9 @@ static void finish(struct desktop *d)
 	vnc_server_destroy(d->vnc);
 	control_destroy(d->control);
 	seat_user_destroy(d->controller);
+	machine_destroy(d->machine);
 	display_destroy(d->display);
 	seat_destroy(d->seat);
-	machine_destroy(d->machine);
 	keymap_destroy(d->keymap);
 }
 
