@@ -105,15 +105,36 @@ static int add_controllers(struct vm *vm)
 	return ioctl(vm->fd, KVM_GET_PIT2, &vm->pristine_pit) < 0 ? -errno : 0;
 }
 
+static int fail(const char *what, int err)
+{
+	log_error("virtual machine: %s: %s", what, strerror(-err));
+	return err;
+}
+
+/* RAM and the window of 64-bit BARs must both fit into what the CPU can address. Logs by itself. */
+static int place_pci64(struct vm *vm)
+{
+	const struct memory_region *last = &vm->mem.regions[vm->mem.nregions - 1];
+	unsigned bits = MIN(cpuid_physical_bits(&vm->cpuid), (unsigned)PCI64_ADDRESS_BITS);
+
+	if (1ull << bits < MAX(last->gpa + last->size, 4 * GIB) + LAYOUT_PCI64_SIZE) {
+		log_error("guest memory: %llu MiB and the devices do not fit into the CPU's %u "
+			  "address bits; lower --memory or choose another --cpu",
+			(unsigned long long)(vm->mem.size / MIB), bits);
+		return -ENOMEM;
+	}
+	vm->pci64_base = (1ull << bits) - LAYOUT_PCI64_SIZE;
+	return 0;
+}
+
 /* Logs by itself. */
 static int add_cpus(struct vm *vm, const struct vm_config *c)
 {
 	struct cpuid_table *mine = malloc(sizeof *mine);
-	int err = mine ? cpuid_choose(&vm->cpuid, vm->kvm, c->cpu) : -ENOMEM;
-	unsigned bits =
-		MIN(err ? 0 : cpuid_physical_bits(&vm->cpuid), (unsigned)PCI64_ADDRESS_BITS);
+	int err = mine ? cpuid_choose(&vm->cpuid, vm->kvm, c->cpu) : fail("CPUID", -ENOMEM);
 
-	vm->pci64_base = (1ull << bits) - LAYOUT_PCI64_SIZE;
+	if (!err)
+		err = place_pci64(vm);
 	for (unsigned i = 0; i < c->cpus && !err; i++) {
 		cpuid_vcpu(mine, &vm->cpuid, i, c->cpus);
 		vm->cpus[i] = vcpu_create(vm, i, cpuid_for_kvm(mine));
@@ -128,12 +149,6 @@ static int add_cpus(struct vm *vm, const struct vm_config *c)
 			log_error("vCPUs: one TSC for all: %s", strerror(-err));
 	}
 	free(mine);
-	return err;
-}
-
-static int fail(const char *what, int err)
-{
-	log_error("virtual machine: %s: %s", what, strerror(-err));
 	return err;
 }
 
