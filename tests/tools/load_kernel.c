@@ -48,7 +48,7 @@ static int load_once(const struct kernel_wish *w, const char *dump_to)
 	int err = kernel_open(&k, w);
 
 	opened = now_ms();
-	if (err || memory_init(&m, GIB, "/dev/shm"))
+	if (err || memory_init(&m, GIB, NULL))
 		return 1;
 	loaded = now_ms();
 	err = kernel_load(k, &m, &e);

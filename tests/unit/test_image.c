@@ -58,6 +58,24 @@ static void test_copy_makes_holes_zeros(void **state)
 	close(fd);
 }
 
+static void test_zero_gives_huge_pages_back(void **state)
+{
+	const size_t size = 8 * MIB, len = 5 * MIB + 7, from = 1000;
+
+	for (int shared = 0; shared < 2; shared++) {
+		uint8_t *to = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE), -1, 0);
+
+		memset(to, 0x11, size);
+		image_zero(to + from, len);
+		assert_int_equal(to[from], 0);
+		assert_memory_equal(to + from, to + from + 1, len - 1);
+		assert_int_equal(to[from - 1], 0x11);
+		assert_int_equal(to[from + len], 0x11);
+		munmap(to, size);
+	}
+}
+
 static void test_copy_past_the_end(void **state)
 {
 	static uint8_t to[8 * PAGE];
@@ -178,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy_makes_holes_zeros),
+		cmocka_unit_test(test_zero_gives_huge_pages_back),
 		cmocka_unit_test(test_copy_past_the_end),
 		cmocka_unit_test(test_reloc_lists),
 		cmocka_unit_test(test_reloc_bounds),

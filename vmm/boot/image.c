@@ -8,7 +8,8 @@
 
 #include "util/bytes.h"
 
-enum { PAGE = 4096 };
+/* Holes of whole huge pages: a smaller one would split the huge page that it lies in. */
+enum { HOLE = 2 << 20 };
 
 int image_read(int fd, uint64_t at, void *buf, size_t len)
 {
@@ -32,8 +33,8 @@ int image_read(int fd, uint64_t at, void *buf, size_t len)
 
 void image_zero(uint8_t *to, uint64_t len)
 {
-	uint8_t *first = (uint8_t *)ALIGN_UP((uintptr_t)to, PAGE);
-	uint8_t *last = (uint8_t *)((uintptr_t)(to + len) & ~(uintptr_t)(PAGE - 1));
+	uint8_t *first = (uint8_t *)ALIGN_UP((uintptr_t)to, HOLE);
+	uint8_t *last = (uint8_t *)((uintptr_t)(to + len) & ~(uintptr_t)(HOLE - 1));
 
 	/* Private mappings (clones) refuse this, and are written. */
 	if (first >= last || madvise(first, last - first, MADV_REMOVE) < 0) {

@@ -18,5 +18,5 @@ int image_read(int fd, uint64_t at, void *buf, size_t len);
  */
 int image_copy(int fd, uint64_t at, uint8_t *to, uint64_t len);
 
-/* Zeroes guest RAM; whole pages of a shared mapping are given back to the host instead. */
+/* Zeroes guest RAM; huge pages of a shared mapping are given back to the host instead. */
 void image_zero(uint8_t *to, uint64_t len);
