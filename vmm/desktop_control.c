@@ -60,6 +60,18 @@ static struct display_layout layout(struct desktop *d)
 	return l;
 }
 
+static void put_leds(JsonBuilder *b, unsigned leds)
+{
+	static const char *const names[] = { "num", "caps", "scroll" };
+
+	json_builder_set_member_name(b, "leds");
+	json_builder_begin_array(b);
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+		if (leds & 1u << i)
+			json_builder_add_string_value(b, names[i]);
+	json_builder_end_array(b);
+}
+
 static void status(void *opaque, JsonBuilder *b)
 {
 	static const char *const states[] = { "running", "paused", "ended" };
@@ -75,6 +87,7 @@ static void status(void *opaque, JsonBuilder *b)
 	put_int(b, "cpus", o->cpus);
 	put_string(b, "cpu", o->cpu);
 	put_string(b, "keymap", keymap_name(d->keymap));
+	put_leds(b, seat_leds(d->seat));
 	json_builder_set_member_name(b, "heads");
 	json_builder_begin_array(b);
 	for (unsigned i = 0; i < o->heads; i++) {
