@@ -173,6 +173,22 @@ lab: all ## run CMD='...' in the lab; LAB_ARGS='-m 6144 -o DIR'
 	@[[ $$CMD ]] || { echo "usage: make lab CMD='command' [LAB_ARGS='options of tests/lab/lab']" >&2; exit 2; }
 	@tests/lab/lab $(LAB_ARGS) -- bash -c "$$CMD"
 
+# What test guests run beside busybox: static, so that it starts fast where all is emulated.
+LAB_TOOL := build/lab/tool
+$(LAB_TOOL): $(sort $(wildcard tests/lab/guest/*.[ch]))
+	$(Q)mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -static -Os -s -std=gnu11 -D_GNU_SOURCE -I. $$(pkg-config --cflags libdrm) $(WARN) \
+		-o $@ $(filter %.c,$^)
+
+# The guest of tests/lab/devices.
+LAB_GUEST := build/lab/devices.cpio.gz
+$(LAB_GUEST): tests/lab/guest/devices.sh tests/lab/make-initrd $(LAB_TOOL)
+	$(call say,INITRD,$@)tests/lab/make-initrd -f $(LAB_TOOL):/bin/tool -s $< -o $@ \
+		-m virtio_pci,virtio_gpu,virtio_input,evdev,virtio_blk,virtio_net,virtio_rng,button,crc32c_generic,ext4
+
+.PHONY: lab-tools
+lab-tools: $(LAB_TOOL) $(LAB_GUEST) tools ## what the lab's tests need beside the programs
+
 # --- everything
 .PHONY: test soak bench
 test: ## everything from a bare Debian 12: deps, build, all tests, the lab included
