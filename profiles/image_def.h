@@ -2,7 +2,7 @@
 /*
  * What a golden image is made of: one YAML file in profiles/images, whose fields are these structs.
  *
- *   suite: bookworm                 packages: [systemd-sysv, icewm]       size: 8G
+ *   suite: bookworm                 packages: [xserver-xorg, icewm]       size: 8G
  *   users: [{name: user, groups: [sudo], password: none, autologin: yes}]
  *   files: [{path: /etc/motd, mode: "0644", content: "hello\n"}]
  *   build: [systemctl mask man-db.timer]        first_boot: [touch /var/tmp/hello]
@@ -57,6 +57,7 @@ struct image_def {
 	char *mirror;
 	char **components;
 	unsigned components_count;
+	/* Beside the kernel and systemd-sysv, which every image has. */
 	char **packages;
 	unsigned packages_count;
 	char *kernel;

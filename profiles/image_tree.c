@@ -125,11 +125,13 @@ int image_tree_bootstrap(void *opaque)
 	const struct image_tree_job *job = opaque;
 	const struct image_def *def = job->def;
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-	GString *include = g_string_new(def->kernel);
+	/* Units start the session and the first boot's commands, so systemd is always there. */
+	GString *include = g_string_new("systemd-sysv");
 
 	if (mkdir(TREE_ROOT, 0755) || tree_write_early(def) ||
 		tree_write_text(USERNS_WORK "/sources.list", job->sources))
 		return 1;
+	g_string_append_printf(include, ",%s", def->kernel);
 	for (unsigned i = 0; i < def->packages_count; i++)
 		g_string_append_printf(include, ",%s", def->packages[i]);
 	/* In these namespaces "root" is the mapped one: the program need not make its own. */
