@@ -210,7 +210,7 @@ DESTDIR ?=
 install: all ## install below DESTDIR and PREFIX
 	$(Q)install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
-	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/hotdesk/images profiles/images/*.yaml
+	$(Q)cd profiles && find images guest -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/hotdesk/profiles/{} \;
 deb: ## (packages come later)
 	@echo "make deb: this version makes no package yet; use make install" >&2; exit 2
 

@@ -351,19 +351,19 @@ static int build_take_results(struct build *b)
 	return 0;
 }
 
-/* The day, and a number within it. */
+/* The day, and a number above those of that day: none comes twice while a later one is there. */
 static char *build_new_version(const struct build *b)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-	g_autofree char *day = g_date_time_format(now, "%Y%m%d");
+	g_autofree char *day = g_date_time_format(now, "%Y%m%d.");
+	g_autoptr(GDir) dir = g_dir_open(b->home, 0, NULL);
+	unsigned long highest = 0;
+	const char *entry;
 
-	for (unsigned n = 1;; n++) {
-		g_autofree char *version = g_strdup_printf("%s.%u", day, n);
-		g_autofree char *path = g_build_filename(b->home, version, NULL);
-
-		if (!g_file_test(path, G_FILE_TEST_EXISTS))
-			return g_steal_pointer(&version);
-	}
+	while (dir && (entry = g_dir_read_name(dir)))
+		if (g_str_has_prefix(entry, day))
+			highest = MAX(highest, strtoul(entry + strlen(day), NULL, 10));
+	return g_strdup_printf("%s%lu", day, highest + 1);
 }
 
 /* Shows the version to everybody, whole; then new desktops take it. */
