@@ -132,13 +132,15 @@ static int load_guest(struct machine *m)
 		.pci64_base = m->vm.pci64_base,
 		.pci64_size = LAYOUT_PCI64_SIZE };
 	struct boot_entry entry;
-	int err = kernel_load(m->kernel, &m->vm.mem, &entry);
+	int err = vm_reset(&m->vm);
 
+	if (!err)
+		err = kernel_load(m->kernel, &m->vm.mem, &entry);
 	if (!err)
 		err = acpi_write(&m->vm.mem, &wish);
 	if (!err)
 		err = write_generation(m);
-	return err ? err : vm_reset(&m->vm, &entry);
+	return err ? err : vm_set_entry(&m->vm, &entry);
 }
 
 static void finish_reset(struct machine *m)

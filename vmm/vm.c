@@ -282,15 +282,20 @@ static int reset_controllers(struct vm *vm)
 	return ioctl(vm->fd, KVM_SET_PIT2, &vm->pristine_pit) < 0 ? -errno : 0;
 }
 
-int vm_reset(struct vm *vm, const struct boot_entry *entry)
+int vm_reset(struct vm *vm)
 {
 	int err = reset_controllers(vm);
 
 	for (unsigned i = 0; i < vm->ncpus && !err; i++)
 		err = vcpu_reset(vm->cpus[i]);
-	if (!err)
-		err = vcpu_set_entry(vm->cpus[0], entry);
 	return err ? fail("reset", err) : 0;
+}
+
+int vm_set_entry(struct vm *vm, const struct boot_entry *entry)
+{
+	int err = vcpu_set_entry(vm->cpus[0], entry);
+
+	return err ? fail("registers of the first vCPU", err) : 0;
 }
 
 int vm_ioeventfd(struct vm *vm, int fd, uint64_t address, bool attach)

@@ -82,10 +82,13 @@ void vm_stop(struct vm *vm);
 void vm_freeze(struct vm *vm);
 
 /*
- * Puts interrupt controllers and vCPUs back to power-on and the first vCPU at entry, for a start
- * and for a reset in place. Stopped. 0 or -errno with one line logged.
+ * Puts interrupt controllers and vCPUs back to power-on, for a start and for a reset in place; then
+ * the first vCPU is put at a loaded kernel's entry. In this order: until its reset a vCPU's
+ * paravirtual areas lie in RAM, and KVM writes to them even while the vCPU stands still. Stopped.
+ * 0 or -errno with one line logged.
  */
-int vm_reset(struct vm *vm, const struct boot_entry *entry);
+int vm_reset(struct vm *vm);
+int vm_set_entry(struct vm *vm, const struct boot_entry *entry);
 
 /* Kicks of virtio queues: a 32-bit or any other write to address becomes an event. 0 or -errno. */
 int vm_ioeventfd(struct vm *vm, int fd, uint64_t address, bool attach);
